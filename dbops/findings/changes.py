@@ -1,0 +1,206 @@
+"""Changes of the schema that a fix makes: each knows its SQL, its undo, and how it must be run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from dbops.findings.fix import Fix
+from dbops.snapshot.names import derived_name, qualified, quote_ident
+
+
+class Change(Protocol):
+    """A change of the schema."""
+
+    def fix(self, *, caution: str | None = None) -> Fix:
+        """Return the SQL that makes the change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """A partition that has to get its own part of an index: where it hangs, and whether it is partitioned itself."""
+
+    schema: str
+    name: str
+    is_partitioned: bool
+    partitions: tuple[Partition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateIndex:
+    """A new b-tree index over plain columns, built without stopping writes."""
+
+    schema: str
+    table: str
+    columns: tuple[str, ...]
+    name: str
+    partitions: tuple[Partition, ...] = ()
+    is_partitioned: bool = False
+
+    def fix(self, *, caution: str | None = None) -> Fix:
+        if self.is_partitioned:
+            sql = tuple(self._on_partitions(self.schema, self.table, self.name, self.partitions))
+        else:
+            sql = (self._create("INDEX CONCURRENTLY", self.schema, self.table, self.name),)
+        drop = "DROP INDEX" if self.is_partitioned else "DROP INDEX CONCURRENTLY"
+        return Fix(
+            sql=sql,
+            undo=(f"{drop} {qualified(self.schema, self.name)};",),
+            in_transaction=False,
+            caution=caution,
+            change=self,
+        )
+
+    def _create(self, what: str, schema: str, table: str, name: str) -> str:
+        columns = ", ".join(quote_ident(column) for column in self.columns)
+        return f"CREATE {what} {quote_ident(name)} ON {qualified(schema, table)} ({columns});"
+
+    def _on_partitions(self, schema: str, table: str, name: str, partitions: tuple[Partition, ...]) -> list[str]:
+        """A partitioned table's index is made ON ONLY it, invalid; it turns valid when the last part is attached."""
+        only = f"CREATE INDEX {quote_ident(name)} ON ONLY {qualified(schema, table)} "
+        sql = [only + "(" + ", ".join(quote_ident(column) for column in self.columns) + ");"]
+        for partition in partitions:
+            part = derived_name(partition.name, *self.columns, suffix="idx")
+            if partition.is_partitioned:
+                sql += self._on_partitions(partition.schema, partition.name, part, partition.partitions)
+            else:
+                sql.append(self._create("INDEX CONCURRENTLY", partition.schema, partition.name, part))
+            sql.append(f"ALTER INDEX {qualified(schema, name)} ATTACH PARTITION {qualified(partition.schema, part)};")
+        return sql
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropIndex:
+    """An index that goes; `definition` is its own CREATE INDEX, which brings it back."""
+
+    schema: str
+    name: str
+    definition: str
+    is_partitioned: bool = False
+
+    def fix(self, *, caution: str | None = None) -> Fix:
+        if self.is_partitioned:
+            return Fix(
+                sql=(f"DROP INDEX {qualified(self.schema, self.name)};",),
+                undo=(f"{self.definition};",),
+                caution=caution
+                or "locks the table and all its partitions for a moment: an index of a partitioned table "
+                "cannot be dropped concurrently",
+                change=self,
+            )
+        create, unique, concurrently = "CREATE INDEX ", "CREATE UNIQUE INDEX ", "CONCURRENTLY "
+        undo = self.definition.replace(unique, unique + concurrently, 1)
+        if undo == self.definition:
+            undo = self.definition.replace(create, create + concurrently, 1)
+        return Fix(
+            sql=(f"DROP INDEX CONCURRENTLY {qualified(self.schema, self.name)};",),
+            undo=(f"{undo};",),
+            in_transaction=False,
+            caution=caution,
+            change=self,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildIndex:
+    """An index that is built anew beside the old one."""
+
+    schema: str
+    name: str
+
+    def fix(self, *, caution: str | None = None) -> Fix:
+        return Fix(
+            sql=(f"REINDEX INDEX CONCURRENTLY {qualified(self.schema, self.name)};",),
+            in_transaction=False,
+            caution=caution,
+            change=self,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropConstraint:
+    """A constraint that goes; `definition` is what follows ADD CONSTRAINT name."""
+
+    schema: str
+    table: str
+    name: str
+    definition: str
+
+    def fix(self, *, caution: str | None = None) -> Fix:
+        table, name = qualified(self.schema, self.table), quote_ident(self.name)
+        not_valid = "" if self.definition.endswith("NOT VALID") else " NOT VALID"
+        return Fix(
+            sql=(f"ALTER TABLE {table} DROP CONSTRAINT {name};",),
+            undo=(
+                f"ALTER TABLE {table} ADD CONSTRAINT {name} {self.definition}{not_valid};",
+                f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+            ),
+            caution=caution,
+            change=self,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidateConstraint:
+    """A NOT VALID constraint whose old rows are checked now; reads and writes go on meanwhile."""
+
+    schema: str
+    table: str
+    name: str
+
+    def fix(self, *, caution: str | None = None) -> Fix:
+        return Fix(
+            sql=(f"ALTER TABLE {qualified(self.schema, self.table)} VALIDATE CONSTRAINT {quote_ident(self.name)};",),
+            caution=caution,
+            change=self,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnType:
+    """A column and the type it gets; `using` is the expression that converts the old value, where a cast is needed."""
+
+    schema: str
+    table: str
+    column: str
+    old_type: str
+    new_type: str
+    using: str | None = None
+    undo_using: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeTypes:
+    """Columns that change their types together, and the sequences whose type follows (schema, name, old, new type)."""
+
+    columns: tuple[ColumnType, ...] = ()
+    sequences: tuple[tuple[str, str, str, str], ...] = ()
+
+    def fix(self, *, caution: str | None = None) -> Fix:
+        sql = [_alter_sequence(schema, name, new) for schema, name, _, new in self.sequences]
+        sql += [_alter_type(column, column.new_type, column.using) for column in self.columns]
+        undo = [_alter_type(column, column.old_type, column.undo_using) for column in reversed(self.columns)]
+        undo += [_alter_sequence(schema, name, old) for schema, name, old, _ in self.sequences]
+        return Fix(sql=tuple(sql), undo=tuple(undo), caution=caution, change=self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statements:
+    """Any other change: what to run, and what undoes it."""
+
+    sql: tuple[str, ...]
+    undo: tuple[str, ...] = ()
+    in_transaction: bool = True
+
+    def fix(self, *, caution: str | None = None) -> Fix:
+        return Fix(sql=self.sql, undo=self.undo, in_transaction=self.in_transaction, caution=caution, change=self)
+
+
+def _alter_type(column: ColumnType, new_type: str, using: str | None) -> str:
+    conversion = f" USING {using}" if using else ""
+    table, name = qualified(column.schema, column.table), quote_ident(column.column)
+    return f"ALTER TABLE {table} ALTER COLUMN {name} TYPE {new_type}{conversion};"
+
+
+def _alter_sequence(schema: str, name: str, new_type: str) -> str:
+    return f"ALTER SEQUENCE {qualified(schema, name)} AS {new_type};"

@@ -1,0 +1,176 @@
+"""The outcome of one look at one database: every check's outcome, every finding, and the score."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003  part of the public shape
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from dbops.findings.finding import Confidence, Finding, Ownership, Severity, Tag
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+#: Points a finding costs.
+POINTS: Final = {Severity.CRITICAL: 20.0, Severity.WARNING: 5.0, Severity.INFO: 0.0}
+#: What the score is at most while a red condition holds.
+RED_CAP: Final = 30
+
+
+class Outcome(StrEnum):
+    """How a check ended. `found` and `skipped` may both carry a reason: what could not be seen."""
+
+    OK = "ok"
+    FOUND = "found"
+    SKIPPED = "skipped"
+    CRASHED = "crashed"
+
+
+#: The outcomes that are a judgement.
+JUDGED: Final = frozenset({Outcome.OK, Outcome.FOUND})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """How one check ended, and why, when it could not see everything."""
+
+    check: str
+    tag: Tag
+    outcome: Outcome
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTarget:
+    """What was looked at. `window` is the span that counters were compared over, None without one."""
+
+    alias: str | None
+    database: str
+    server_version: str | None
+    is_standby: bool | None
+    table_count: int | None
+    size_bytes: int | None
+    window: tuple[datetime, datetime, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """What the findings' fingerprints are bound to: the alias, or the database's name for a bare DSN."""
+        return self.alias or self.database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """A finding that somebody decided to live with: why, and until when (ISO date)."""
+
+    finding: Finding
+    reason: str
+    until: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What one check takes off the score."""
+
+    check: str
+    points: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """0 to 100, with what it is made of. `capped_by` names the check whose red condition holds."""
+
+    value: int
+    capped_by: str | None
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One look at one database, judged. `interrupted` says why the look ended early, when it did."""
+
+    target: ReportTarget
+    taken_at: datetime
+    duration_ms: int
+    results: tuple[CheckResult, ...]
+    findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...] = ()
+    interrupted: str | None = None
+    unseen: tuple[str, ...] = ()
+
+    @cached_property
+    def now(self) -> Score | None:
+        """The score of the living database; None when no live check could look."""
+        return self._score(Tag.LIVE)
+
+    @cached_property
+    def wear(self) -> Score | None:
+        """The score of the schema; None when no structural check could look."""
+        return self._score(Tag.STRUCTURAL)
+
+    @property
+    def score(self) -> Score | None:
+        """The lower of `now` and `wear`; None when nothing could be looked at, for that is not health."""
+        known = [one for one in (self.now, self.wear) if one is not None]
+        return min(known, key=lambda one: one.value, default=None)
+
+    def failing(self, severity: Severity) -> tuple[Finding, ...]:
+        """Return the findings at or above `severity` that count against a build."""
+        counted = {Ownership.MINE, Ownership.SERVER}
+        if self.target.alias is None:
+            counted.add(Ownership.UNMANAGED)
+        return tuple(
+            finding
+            for finding in self.findings
+            if finding.severity.rank >= severity.rank and finding.owner.ownership in counted
+        )
+
+    def outcomes(self, outcome: Outcome) -> tuple[CheckResult, ...]:
+        """Return the checks that ended so."""
+        return tuple(result for result in self.results if result.outcome is outcome)
+
+    def _score(self, tag: Tag) -> Score | None:
+        looked = {result.check for result in self.results if result.tag is tag and result.outcome in JUDGED}
+        if not looked:
+            return None
+        return score(finding for finding in self.findings if finding.check in looked)
+
+
+def score(findings: Iterable[Finding]) -> Score:
+    """Return 100 minus the points of `findings`.
+
+    A critical finding costs 20, a warning 5, half of it at low confidence; one check costs at most twice what its
+    worst finding does. While a red condition holds, the score is at most 30.
+    """
+    points: dict[str, list[float]] = defaultdict(list)
+    capped_by = None
+    for finding in findings:
+        cost = POINTS[finding.severity] * (0.5 if finding.confidence is Confidence.LOW else 1.0)
+        if cost:
+            points[finding.check].append(cost)
+        if finding.is_red:
+            capped_by = capped_by or finding.check
+    terms = [Term(check, min(sum(costs), 2 * max(costs))) for check, costs in points.items()]
+    terms.sort(key=lambda term: (-term.points, term.check))
+    value = max(0, round(100 - sum(term.points for term in terms)))
+    if capped_by is not None and value > RED_CAP:
+        return Score(value=RED_CAP, capped_by=capped_by, terms=tuple(terms))
+    return Score(value=value, capped_by=capped_by, terms=tuple(terms))
+
+
+def worst_first(findings: Collection[Finding]) -> tuple[Finding, ...]:
+    """Return `findings` in the order a person should read them: severity, then mine first, check, name."""
+    ownership = list(Ownership)
+    return tuple(
+        sorted(
+            findings,
+            key=lambda finding: (
+                -finding.severity.rank,
+                ownership.index(finding.owner.ownership),
+                finding.check,
+                finding.target.name,
+            ),
+        )
+    )
