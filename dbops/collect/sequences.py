@@ -1,0 +1,169 @@
+"""Where each sequence stands, and the keys ahead of it: read object by object, as far as rights and locks allow."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from dbops.collect.session import LookError, Session
+from dbops.snapshot import rows
+from dbops.snapshot.names import qualified, quote_ident
+from dbops.snapshot.sequence_facts import next_value
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+#: Reads are joined by UNION ALL this many at a time: few round trips, few locks held at once.
+_BATCH: Final = 100
+#: How long all the reads of one section may take together, in seconds: a look must end.
+_BUDGET_S: Final = 20.0
+_INTEGERS: Final = frozenset({"smallint", "integer", "bigint"})
+_LOCKED: Final = "locked by another session"
+#: Why a read failed, by SQLSTATE.
+_REASONS: Final[Mapping[str | None, str]] = {
+    "42501": "not allowed to read it",
+    "42P01": "dropped meanwhile",
+    "55P03": _LOCKED,
+    "57014": "reading it took too long",
+}
+
+
+def read_sequence_values(session: Session, seen: Mapping[str, Any]) -> tuple[rows.SequenceValue, ...]:
+    """Return where every sequence stands: one row each, with the reason where it could not be read."""
+    locked = {relation.oid for relation in seen["locked_relations"]}
+    reasons: dict[int, str] = {}
+    readable: list[rows.Sequence] = []
+    for sequence in seen["sequences"]:
+        if not sequence.is_readable:
+            reasons[sequence.oid] = "no SELECT on it"
+        elif sequence.oid in locked:
+            reasons[sequence.oid] = _LOCKED
+        else:
+            readable.append(sequence)
+    answers = _read_each(session, [f"last_value, is_called FROM {_sql(sequence)}" for sequence in readable])
+    found = [
+        rows.SequenceValue(sequence_oid=oid, last_value=None, is_called=None, unseen=reason)
+        for oid, reason in reasons.items()
+    ]
+    for sequence, answer in zip(readable, answers, strict=True):
+        values, reason = ({}, answer) if isinstance(answer, str) else (answer, None)
+        found.append(
+            rows.SequenceValue(
+                sequence_oid=sequence.oid,
+                last_value=values.get("last_value"),
+                is_called=values.get("is_called"),
+                unseen=reason,
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    """A sequence and an integer column that takes its values from it."""
+
+    sequence: rows.Sequence
+    value: rows.SequenceValue
+    table: rows.Table
+    column: rows.Column
+
+    def obstacle(self, locked: Collection[int], indexed: Collection[tuple[int, int]]) -> str | None:
+        """Return why the column's keys cannot be read, None when they can."""
+        if self.value.unseen is not None:
+            return f"its sequence was not read: {self.value.unseen}"
+        if not (self.table.is_readable or self.column.is_readable):
+            return "no SELECT on it"
+        if self.table.oid in locked:
+            return _LOCKED
+        if (self.table.oid, self.column.number) not in indexed:
+            return "no index leads with it, so that finding its last key would read the whole table"
+        return None
+
+    def query(self) -> str:
+        """Return what to SELECT: the extreme key, and the first existing key that the sequence will hand out."""
+        column, table = quote_ident(self.column.name), _sql(self.table)
+        step = self.sequence.increment
+        beyond, last, first = (">=", "max", "min") if step > 0 else ("<=", "min", "max")
+        following = next_value(self.sequence, self.value)
+        collision = "NULL"
+        if following is not None:
+            on_step = f" AND mod({column}::numeric - ({following}), {step}) = 0" if abs(step) > 1 else ""
+            collision = f"(SELECT {first}({column}) FROM {table} WHERE {column} {beyond} ({following}){on_step})"
+        return f"(SELECT {last}({column}) FROM {table})::bigint AS extreme_key, {collision}::bigint AS first_collision"
+
+    def row(self, answer: Mapping[str, Any] | str) -> rows.SequenceKey:
+        """Return the section's row from what was read, or from the reason why it was not."""
+        values, reason = ({}, answer) if isinstance(answer, str) else (answer, None)
+        return rows.SequenceKey(
+            sequence_oid=self.sequence.oid,
+            table_oid=self.table.oid,
+            column=self.column.number,
+            extreme_key=values.get("extreme_key"),
+            first_collision=values.get("first_collision"),
+            unseen=reason,
+        )
+
+
+def read_sequence_keys(session: Session, seen: Mapping[str, Any]) -> tuple[rows.SequenceKey, ...]:
+    """Return, for every integer column that a sequence feeds, its extreme key and the first key in the sequence's way.
+
+    An index must lead with the column: without one the look would read the whole table, so it is not done.
+    """
+    locked = {relation.oid for relation in seen["locked_relations"]}
+    indexed = {
+        (index.table_oid, index.columns[0])
+        for index in seen["indexes"]
+        if index.method == "btree" and index.is_valid and not index.is_partial
+    }
+    found: list[rows.SequenceKey] = []
+    readable: list[_Feed] = []
+    for feed in _feeds(seen):
+        reason = feed.obstacle(locked, indexed)
+        if reason is None:
+            readable.append(feed)
+        else:
+            found.append(feed.row(reason))
+    answers = _read_each(session, [feed.query() for feed in readable])
+    found += [feed.row(answer) for feed, answer in zip(readable, answers, strict=True)]
+    return tuple(found)
+
+
+def _feeds(seen: Mapping[str, Any]) -> Iterator[_Feed]:
+    tables = {table.oid: table for table in seen["tables"]}
+    columns = {(column.table_oid, column.number): column for column in seen["columns"]}
+    values = {value.sequence_oid: value for value in seen["sequence_values"]}
+    for sequence in seen["sequences"]:
+        for table_oid, number in sequence.used_by:
+            table, column = tables.get(table_oid), columns.get((table_oid, number))
+            if table is not None and column is not None and column.base_type in _INTEGERS:
+                yield _Feed(sequence, values[sequence.oid], table, column)
+
+
+def _read_each(session: Session, queries: Sequence[str]) -> list[Mapping[str, Any] | str]:
+    """Run queries of one row each, many at a time: return each one's row, or why it could not be read.
+
+    When a batch fails it is halved until the one that fails stands alone, so that a single table that was dropped or
+    locked meanwhile costs only itself.
+    """
+    answers: list[Mapping[str, Any] | str] = ["not enough time"] * len(queries)
+    ends_at = time.monotonic() + _BUDGET_S
+    batches = [range(start, min(start + _BATCH, len(queries))) for start in range(0, len(queries), _BATCH)]
+    batches.reverse()
+    while batches and time.monotonic() < ends_at:
+        batch = batches.pop()
+        sql = "\nUNION ALL ".join(f"SELECT {position} AS position, {queries[position]}" for position in batch)
+        try:
+            for row in session.read(sql):
+                answers[row.pop("position")] = row
+        except LookError as error:
+            if len(batch) == 1:
+                answers[batch[0]] = _REASONS.get(error.sqlstate, str(error))
+            else:
+                middle = len(batch) // 2
+                batches += [batch[middle:], batch[:middle]]
+    return answers
+
+
+def _sql(relation: rows.Sequence | rows.Table) -> str:
+    return qualified(relation.schema, relation.name)

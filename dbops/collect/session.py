@@ -1,0 +1,158 @@
+"""A read-only look through one DB-API connection: one transaction, time limits, a savepoint around each read."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from dbops.errors import DbopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: How long the server may work on one of our statements, and wait for a lock, in milliseconds.
+STATEMENT_TIMEOUT_MS: Final = 5_000
+LOCK_TIMEOUT_MS: Final = 100
+#: How much longer than the server's own limit we wait for its answer: a frozen server enforces no limit.
+GRACE_MS: Final = 3_000
+
+
+class Cursor(Protocol):
+    """A DB-API cursor, as psycopg 3 and psycopg2 both have it."""
+
+    @property
+    def description(self) -> Any: ...
+    def execute(self, query: Any, params: Any = None, /) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+    def close(self) -> None: ...
+
+
+class Connection(Protocol):
+    """A DB-API connection in autocommit mode, as psycopg 3 and psycopg2 both have it."""
+
+    @property
+    def closed(self) -> Any: ...
+    def cursor(self) -> Any: ...
+    def fileno(self) -> int: ...
+
+
+class LookError(DbopsError):
+    """a statement failed"""
+
+    def __init__(self, message: str, *, sqlstate: str | None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+class ConnectionLostError(DbopsError):
+    """the connection was lost"""
+
+
+class Session:
+    """Reads through `connection`, whose driver raises `error` (psycopg.Error or psycopg2.Error).
+
+    The connection must be in autocommit mode and nobody else's for as long as the session lasts.
+    """
+
+    def __init__(self, connection: Connection, error: type[Exception]) -> None:
+        self._connection = connection
+        self._error = error
+        self._recode = False
+
+    @contextmanager
+    def transaction(self, *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> Iterator[None]:
+        """Hold one REPEATABLE READ READ ONLY transaction that never waits long, and always roll it back.
+
+        Raises:
+            ConnectionLostError: the server went away, or stopped answering.
+            LookError: the server refused.
+        """
+        self._timeout_ms = statement_timeout_ms
+        encoding = self._fetch("SHOW server_encoding")[0][0]
+        if encoding in {"SQL_ASCII", b"SQL_ASCII"}:
+            # No conversion is possible there, and a byte that is not UTF-8 would fail the whole statement.
+            self._fetch("SET client_encoding TO 'LATIN1'")
+            self._recode = True
+        self._fetch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            self._fetch(f"SET LOCAL statement_timeout = {statement_timeout_ms}")
+            self._fetch(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+            self._fetch("SET LOCAL idle_in_transaction_session_timeout = 60000")
+            self._fetch("SET LOCAL row_security = off")
+            self._fetch("SET LOCAL jit = off")
+            yield
+        finally:
+            if not self._connection.closed:
+                self._fetch("ROLLBACK")
+
+    def hide_schemas(self) -> None:
+        """Empty the search path: names are printed in full, and nothing can shadow the catalogue's own."""
+        self._fetch("SET LOCAL search_path = ''")
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Return the rows of `sql` by column name; the locks it took are given back at once.
+
+        Raises:
+            ConnectionLostError: the server went away, or stopped answering.
+            LookError: the statement failed; the transaction can go on.
+        """
+        self._fetch("SAVEPOINT look")
+        try:
+            names: list[str] = []
+            found = self._fetch(sql, parameters, names)
+        except LookError:
+            self._fetch("ROLLBACK TO SAVEPOINT look")
+            raise
+        self._fetch("ROLLBACK TO SAVEPOINT look")
+        return [dict(zip(names, (self._value(value) for value in row), strict=True)) for row in found]
+
+    def _fetch(self, sql: str, parameters: Sequence[Any] = (), names: list[str] | None = None) -> list[Any]:
+        with self._deadline():
+            cursor = self._connection.cursor()
+            try:
+                cursor.execute(self._encode(sql), tuple(parameters) or None)
+                if cursor.description is None:
+                    return []
+                if names is not None:
+                    names += [column[0] for column in cursor.description]
+                return list(cursor.fetchall())
+            except self._error as error:
+                raise self._translated(error) from error
+            finally:
+                cursor.close()
+
+    def _translated(self, error: Exception) -> DbopsError:
+        lines = str(error).strip().splitlines()
+        if self._connection.closed:
+            return ConnectionLostError(f"the connection was lost: {lines[0] if lines else 'the server went away'}")
+        sqlstate = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        return LookError(lines[0] if lines else type(error).__name__, sqlstate=sqlstate)
+
+    @contextmanager
+    def _deadline(self) -> Iterator[None]:
+        """Cut the connection when the server does not answer in time: only that ends a wait for a frozen one."""
+        timer = threading.Timer((self._timeout_ms + GRACE_MS) / 1000, _hang_up, [self._connection.fileno()])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _encode(self, sql: str) -> str:
+        return sql.encode().decode("latin-1") if self._recode else sql
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(self._value(item) for item in value)
+        if self._recode and isinstance(value, str):
+            return value.encode("latin-1").decode(errors="backslashreplace")
+        return value
+
+
+def _hang_up(descriptor: int) -> None:
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        connection.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,24 @@
+-- The columns of those tables. A domain's base_type is what lies under it, however deep. Locks: none.
+WITH RECURSIVE underlying AS (
+    SELECT oid, oid AS base, typtype, typbasetype FROM pg_type WHERE typtype = 'd'
+    UNION ALL
+    SELECT u.oid, t.oid, t.typtype, t.typbasetype
+    FROM underlying u JOIN pg_type t ON t.oid = u.typbasetype AND u.typtype = 'd'
+)
+SELECT a.attrelid::bigint                                         AS table_oid,
+       a.attnum::int                                              AS number,
+       a.attname::text                                            AS name,
+       format_type(a.atttypid, a.atttypmod)                       AS type,
+       format_type(coalesce(u.base, a.atttypid), NULL)            AS base_type,
+       a.attnotnull                                               AS is_not_null,
+       a.attidentity::text                                        AS identity,
+       a.attgenerated::text                                       AS generated,
+       has_column_privilege(a.attrelid, a.attnum, 'SELECT')       AS is_readable
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN underlying u ON u.oid = a.atttypid AND u.typtype <> 'd'
+WHERE c.relkind IN ('r', 'p', 'm')
+  AND c.relpersistence <> 't'
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+  AND a.attnum > 0 AND NOT a.attisdropped

@@ -1,0 +1,3 @@
+-- Counters of indexes since their last reset. Locks: none.
+SELECT indexrelid::bigint AS oid, idx_scan AS scans
+FROM pg_stat_user_indexes

@@ -1,0 +1,57 @@
+-- The indexes of those tables. What is printed from a stored expression needs a lock on the table, so it is left out
+-- (NULL) for a table that is locked; a plain column needs none. Locks: AccessShare on tables with expression or
+-- partial indexes, given back at once.
+WITH locked AS MATERIALIZED (
+    SELECT relation FROM pg_locks
+    WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock' AND pid <> pg_backend_pid()
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+), building AS MATERIALIZED (
+    SELECT relid FROM pg_stat_progress_create_index WHERE datname = current_database()
+), told AS MATERIALIZED (
+    SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AND NOT pg_is_in_recovery() AS building
+)
+SELECT i.indexrelid::bigint                            AS oid,
+       i.indrelid::bigint                              AS table_oid,
+       n.nspname::text                                 AS schema,
+       c.relname::text                                 AS name,
+       c.relkind::text                                 AS kind,
+       am.amname::text                                 AS method,
+       i.indkey::int[]                                 AS columns,
+       i.indnkeyatts::int                              AS key_count,
+       i.indclass::bigint[]                            AS operator_classes,
+       i.indcollation::bigint[]                        AS collations,
+       i.indoption::int[]                              AS options,
+       i.indisunique                                   AS is_unique,
+       i.indnullsnotdistinct                           AS nulls_not_distinct,
+       i.indisprimary                                  AS is_primary,
+       i.indisexclusion                                AS is_exclusion,
+       i.indimmediate                                  AS is_immediate,
+       i.indisclustered                                AS is_clustered,
+       i.indisreplident                                AS is_replica_identity,
+       i.indisvalid                                    AS is_valid,
+       i.indisready                                    AS is_ready,
+       i.indislive                                     AS is_live,
+       i.indpred IS NOT NULL                           AS is_partial,
+       i.indexprs IS NOT NULL                          AS has_expressions,
+       CASE WHEN l.relation IS NULL THEN pg_get_expr(i.indpred, i.indrelid) END       AS predicate,
+       CASE WHEN l.relation IS NULL THEN pg_get_expr(i.indexprs, i.indrelid) END      AS expressions,
+       CASE WHEN l.relation IS NULL THEN pg_get_indexdef(i.indexrelid) END            AS definition,
+       coalesce(c.reloptions, '{}')::text[]            AS storage,
+       con.oid::bigint                                 AS constraint_oid,
+       h.inhparent::bigint                             AS parent_oid,
+       CASE WHEN i.indisvalid THEN false
+            WHEN told.building THEN i.indrelid IN (SELECT relid FROM building)
+       END                                             AS is_being_built
+FROM pg_index i
+CROSS JOIN told
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_class t ON t.oid = i.indrelid
+JOIN pg_namespace n ON n.oid = t.relnamespace
+JOIN pg_am am ON am.oid = c.relam
+LEFT JOIN locked l ON l.relation = i.indrelid
+LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')
+LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid
+WHERE t.relkind IN ('r', 'p', 'm')
+  AND t.relpersistence <> 't'
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+ORDER BY n.nspname, t.relname, c.relname

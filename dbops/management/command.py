@@ -1,0 +1,106 @@
+"""What every dbops command shares: exit codes, errors as one clear line, results apart from notes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    DjangoHelpFormatter,
+    handle_default_options,
+)
+from django.db import connections
+
+from dbops.errors import DbopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    FINE = 0
+    FOUND = 1
+    FAILED = 2
+    INCOMPLETE = 3
+    WARNED = 4
+    BUSY = 5
+
+    @classmethod
+    def worst(cls, codes: Iterable[Exit]) -> Exit:
+        """The code that wins when several apply: 2, then 1, 3, 4, 5; 0 when there is none."""
+        present = set(codes)
+        order = (cls.FAILED, cls.FOUND, cls.INCOMPLETE, cls.WARNED, cls.BUSY)
+        return next((code for code in order if code in present), cls.FINE)
+
+
+class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Django's order of options, with the examples left as they were written."""
+
+
+class DbopsCommand(BaseCommand):
+    """A command that ends with an `Exit`.
+
+    A subclass implements `run(**options) -> Exit`. Django answers 1 to every error, which in our contract means
+    "findings"; here an error is one line on standard error, then its hint, and 2. `--traceback` shows where it came
+    from.
+    """
+
+    #: Shown by `--help`: a command line, and what it is for.
+    examples: ClassVar[tuple[tuple[str, str], ...]] = ()
+    requires_system_checks = []
+    exit_code = Exit.FINE
+
+    def run(self, **options: Any) -> Exit:
+        """Do it. Shape of `options`: the parsed arguments by name."""
+        raise NotImplementedError
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        self.exit_code = self.run(**options)
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        kwargs.setdefault("formatter_class", HelpFormatter)
+        if self.examples:
+            lines = [f"  {line}\n      {purpose}" for line, purpose in self.examples]
+            kwargs.setdefault("epilog", "\n".join(["examples:", *lines]))
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run the command and leave the process with its exit code."""
+        self._called_from_command_line = True
+        options = self.create_parser(argv[0], argv[1]).parse_args(argv[2:])
+        handle_default_options(options)
+        by_name = vars(options)
+        try:
+            self.execute(*by_name.pop("args", ()), **by_name)
+            self.stdout.flush()
+        except KeyboardInterrupt:
+            self._fail("interrupted")
+        except BrokenPipeError:  # the reader of our output has gone: nobody is left to tell
+            sys.stdout = sys.stderr
+            self.exit_code = Exit.FAILED
+        except (DbopsError, CommandError, ImproperlyConfigured) as error:
+            if by_name["traceback"]:
+                traceback.print_exc()
+            self._fail(str(error))
+        except Exception as error:  # noqa: BLE001  the edge: Python's own exit code for a crash is 1, "findings" in ours
+            traceback.print_exc()
+            self._fail(f"crashed with {type(error).__name__}\nHINT: this is a defect of dbops: please report it")
+        finally:
+            connections.close_all()
+        sys.exit(self.exit_code)
+
+    def _fail(self, message: str) -> None:
+        first, *rest = message.splitlines() or [""]
+        self.stderr.write(f"{self.__class__.__module__.rpartition('.')[2]}: {first}")
+        for line in rest:
+            self.stderr.write(line, lambda text: text)
+        self.exit_code = Exit.FAILED

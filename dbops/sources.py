@@ -1,0 +1,112 @@
+"""Private, direct connections to the databases that are looked at: never the application's own, never its pool's."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from copy import deepcopy
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+from django.utils.connection import ConnectionDoesNotExist
+
+from dbops.errors import ConfigurationError, TargetUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What our own connections ask for unless the target's options say otherwise: seconds, then milliseconds.
+_CONNECT_TIMEOUT_S: Final = 10
+_DEFAULTS: Final = {"connect_timeout": _CONNECT_TIMEOUT_S, "tcp_user_timeout": 10_000}
+APPLICATION_NAME: Final = "dbops"
+
+
+@contextmanager
+def connect_alias(alias: str) -> Iterator[tuple[Any, type[Exception]]]:
+    """Open a connection with the options of DATABASES[alias], in autocommit mode, and close it afterwards.
+
+    Returns:
+        the driver's connection, and the class of the driver's errors.
+
+    Raises:
+        ConfigurationError: there is no such alias, or it is not a PostgreSQL.
+        TargetUnreachableError: the server cannot be reached, or lets us not in.
+    """
+    try:
+        wrapper = connections[alias]
+    except ConnectionDoesNotExist:
+        known = ", ".join(sorted(connections))
+        message = f"there is no database {alias!r} in DATABASES"
+        raise ConfigurationError(message, hint=f"there are {known}") from None
+    except ImproperlyConfigured as error:
+        message = f"the database {alias!r} cannot be used: {str(error).splitlines()[0]}"
+        raise ConfigurationError(message) from error
+    if wrapper.vendor != "postgresql":
+        message = f"the database {alias!r} is {wrapper.display_name}, not PostgreSQL"
+        raise ConfigurationError(message, hint="dbops looks at PostgreSQL; choose another with --database")
+    settings = deepcopy(wrapper.settings_dict)
+    settings["AUTOCOMMIT"] = True
+    options = settings["OPTIONS"]
+    options.pop("pool", None)
+    for name, value in _DEFAULTS.items():
+        options.setdefault(name, value)
+    options["application_name"] = APPLICATION_NAME
+    private: Any = type(wrapper)(settings, alias)
+    error_class: type[Exception] = private.Database.Error
+    where = f"database {alias!r} ({settings['NAME'] or 'service'} at {_place(settings)})"
+    try:
+        private.connect()
+    except error_class as error:
+        raise _unreachable(where, error, f'check DATABASES["{alias}"]') from error
+    try:
+        yield private.connection, error_class
+    finally:
+        private.close()
+
+
+@contextmanager
+def connect_dsn(dsn: str) -> Iterator[tuple[Any, type[Exception]]]:
+    """Open a connection by a libpq connection string or URL; returns and raises as `connect_alias` does."""
+    driver = _driver()
+    try:
+        given = _parsed(driver, dsn)
+    except driver.Error:
+        message = "the DSN cannot be understood"
+        raise ConfigurationError(message, hint="for example postgresql://user@host:5432/database") from None
+    options = {name: value for name, value in _DEFAULTS.items() if name not in given}
+    where = f"database {given.get('dbname', '')!r} at {given.get('host', 'the local socket')}"
+    try:
+        connection = driver.connect(dsn, **options, application_name=APPLICATION_NAME)
+    except driver.Error as error:
+        raise _unreachable(where, error, "check the DSN; a password comes from PGPASSWORD or ~/.pgpass") from error
+    try:
+        connection.autocommit = True
+        yield connection, driver.Error
+    finally:
+        connection.close()
+
+
+def _driver() -> Any:
+    """Return the driver that Django itself uses: psycopg 3, else psycopg2."""
+    try:
+        return import_module("django.db.backends.postgresql.base").Database
+    except (ImportError, ImproperlyConfigured) as error:
+        message = "no driver for PostgreSQL is installed"
+        raise ConfigurationError(message, hint='pip install "dbops[psycopg]"') from error
+
+
+def _parsed(driver: Any, dsn: str) -> dict[str, Any]:
+    parse = driver.conninfo.conninfo_to_dict if hasattr(driver, "conninfo") else driver.extensions.parse_dsn
+    found: dict[str, Any] = parse(dsn)
+    return found
+
+
+def _place(settings: dict[str, Any]) -> str:
+    host = settings["HOST"] or "the local socket"
+    return f"{host}:{settings['PORT']}" if settings["PORT"] else host
+
+
+def _unreachable(where: str, error: Exception, hint: str) -> TargetUnreachableError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return TargetUnreachableError(f"cannot connect to {where}: {lines[-1].strip()}", hint=hint)

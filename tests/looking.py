@@ -1,0 +1,80 @@
+"""Look at a test database through the whole pipe, and apply what a finding advises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from dbops.analysis.runner import analyze, select
+from dbops.collect.postgres import READ_HERE, collect
+from dbops.collect.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dbops.findings.finding import Finding
+    from dbops.findings.fix import Fix
+    from dbops.findings.report import CheckResult
+    from dbops.snapshot.snapshot import Snapshot
+    from tests.servers import Database
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What one check said."""
+
+    result: CheckResult
+    findings: list[Finding]
+
+    @property
+    def targets(self) -> list[str]:
+        return [finding.target.name for finding in self.findings]
+
+
+def snapshot_of(database: Database, *, role: str | None = None) -> Snapshot:
+    """Everything there is to see in `database`, as superuser or as `role`."""
+    session = Session(database.connect(role), psycopg.Error)
+    return collect(session, alias=None, database=database.name, sections=READ_HERE)
+
+
+def look(
+    database: Database,
+    check: str,
+    *,
+    role: str | None = None,
+    sections: Mapping[str, Any] | None = None,
+    **thresholds: Any,
+) -> Looked:
+    """Run one check on `database`; `sections` stands in for what Django would show."""
+    snapshot = snapshot_of(database, role=role)
+    snapshot = replace(snapshot, sections={**snapshot.sections, **(sections or {})})
+    analysis = analyze(snapshot, select(only=[check]), thresholds={check: thresholds})
+    (result,) = analysis.results
+    return Looked(result, list(analysis.findings))
+
+
+def apply(database: Database, fix: Fix | None) -> None:
+    """Run a fix as it says: in one transaction, or statement by statement."""
+    assert fix is not None
+    _run(database, fix.sql, in_transaction=fix.in_transaction)
+
+
+def undo(database: Database, fix: Fix | None) -> None:
+    """Take a fix back."""
+    assert fix is not None
+    assert fix.undo
+    _run(database, fix.undo, in_transaction=fix.in_transaction)
+
+
+def _run(database: Database, statements: tuple[str, ...], *, in_transaction: bool) -> None:
+    connection = database.connect()
+    if in_transaction:
+        with connection.transaction():
+            for statement in statements:
+                connection.execute(statement)
+    else:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
