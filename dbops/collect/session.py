@@ -57,20 +57,28 @@ class Session:
     The connection must be in autocommit mode and nobody else's for as long as the session lasts.
     """
 
-    def __init__(self, connection: Connection, error: type[Exception]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        error: type[Exception],
+        *,
+        statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+        grace_ms: int = GRACE_MS,
+    ) -> None:
         self._connection = connection
         self._error = error
+        self._statement_timeout_ms = statement_timeout_ms
+        self._deadline_s = (statement_timeout_ms + grace_ms) / 1000
         self._recode = False
 
     @contextmanager
-    def transaction(self, *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """Hold one REPEATABLE READ READ ONLY transaction that never waits long, and always roll it back.
 
         Raises:
             ConnectionLostError: the server went away, or stopped answering.
             LookError: the server refused.
         """
-        self._timeout_ms = statement_timeout_ms
         encoding = self._fetch("SHOW server_encoding")[0][0]
         if encoding in {"SQL_ASCII", b"SQL_ASCII"}:
             # No conversion is possible there, and a byte that is not UTF-8 would fail the whole statement.
@@ -78,7 +86,7 @@ class Session:
             self._recode = True
         self._fetch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            self._fetch(f"SET LOCAL statement_timeout = {statement_timeout_ms}")
+            self._fetch(f"SET LOCAL statement_timeout = {self._statement_timeout_ms}")
             self._fetch(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
             self._fetch("SET LOCAL idle_in_transaction_session_timeout = 60000")
             self._fetch("SET LOCAL row_security = off")
@@ -134,7 +142,7 @@ class Session:
     @contextmanager
     def _deadline(self) -> Iterator[None]:
         """Cut the connection when the server does not answer in time: only that ends a wait for a frozen one."""
-        timer = threading.Timer((self._timeout_ms + GRACE_MS) / 1000, _hang_up, [self._connection.fileno()])
+        timer = threading.Timer(self._deadline_s, _hang_up, [self._connection.fileno()])
         timer.daemon = True
         timer.start()
         try:

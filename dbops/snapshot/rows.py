@@ -48,7 +48,10 @@ class LockedRelation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """An ordinary table (`r`), partitioned table (`p`) or materialised view (`m`) outside the system schemas."""
+    """An ordinary table (`r`), partitioned table (`p`) or materialised view (`m`) outside the system schemas.
+
+    `parent_oid` is a partition's; `has_children` is True of a table with partitions or with inheritance children.
+    """
 
     oid: int
     schema: str
@@ -57,6 +60,7 @@ class Table:
     persistence: str
     is_partition: bool
     parent_oid: int | None
+    has_children: bool
     owner: str
     row_estimate: int | None
     replica_identity: str
@@ -71,7 +75,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column that has not been dropped. `base_type` is the domain's underlying type, else the type itself."""
+    """A column that has not been dropped.
+
+    `type` is what the column was declared with, length and all; `base_type` is the domain's underlying type, else the
+    type itself, without length. The type of an inherited column, a partition's too, is the parent's to change; that of
+    a column in the partition key (a plain one, or one that an expression there uses) cannot be changed at all.
+    """
 
     table_oid: int
     number: int
@@ -81,6 +90,8 @@ class Column:
     is_not_null: bool
     identity: str
     generated: str
+    is_inherited: bool
+    is_partition_key: bool
     is_readable: bool
 
 
@@ -145,7 +156,7 @@ class Constraint:
 
     NOT NULL constraints (catalogued from PostgreSQL 18) are listed only when they are not validated.
     `on_delete` and `on_update` are pg_constraint's letters (`a` no action, `r` restrict, `c` cascade, `n` null,
-    `d` default) or empty.
+    `d` default) or empty. `is_inherited` tells a constraint that a partition or an inheritance child has from its parent.
     """
 
     oid: int
@@ -157,6 +168,7 @@ class Constraint:
     referenced_columns: tuple[int, ...]
     index_oid: int | None
     parent_oid: int | None
+    is_inherited: bool
     is_validated: bool
     is_enforced: bool
     is_deferrable: bool

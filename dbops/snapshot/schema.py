@@ -90,6 +90,10 @@ class Schema:
         for partition in self._partitions.get(table.oid, ()):
             yield from self.leaves(partition)
 
+    def partitions_of(self, table_oid: int) -> Sequence[rows.Table]:
+        """Return a partitioned table's own partitions, not those below them."""
+        return self._partitions.get(table_oid, ())
+
     def columns_of(self, table_oid: int) -> tuple[rows.Column, ...]:
         """Return a table's columns in their order."""
         columns = self._columns.get(table_oid, {})
@@ -111,6 +115,17 @@ class Schema:
     def indexes_of(self, table_oid: int) -> Sequence[rows.Index]:
         """Return a table's indexes."""
         return self._indexes.get(table_oid, ())
+
+    def parts_of(self, index_oid: int) -> Sequence[rows.Index]:
+        """Return the indexes attached to a partitioned index, not those below them."""
+        return self._index_children.get(index_oid, ())
+
+    def index_leaves(self, index: rows.Index) -> Iterator[rows.Index]:
+        """Iterate over the indexes that hold the entries of `index`: its parts at any depth, or itself."""
+        if index.kind != "I":
+            yield index
+        for part in self.parts_of(index.oid):
+            yield from self.index_leaves(part)
 
     def constraints_of(self, table_oid: int) -> Sequence[rows.Constraint]:
         """Return a table's constraints."""
@@ -138,7 +153,7 @@ class Schema:
             return self._total(leaf.oid for leaf in self.leaves(table))
         index = self.indexes.get(oid)
         if index is not None and index.kind == "I":
-            return self._total(leaf.oid for leaf in self._index_leaves(index))
+            return self._total(leaf.oid for leaf in self.index_leaves(index))
         return self._sizes.get(oid)
 
     def rows_of(self, table: rows.Table) -> int | None:
@@ -163,9 +178,3 @@ class Schema:
         sizes = [self._sizes.get(oid) for oid in oids]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None
-
-    def _index_leaves(self, index: rows.Index) -> Iterator[rows.Index]:
-        if index.kind != "I":
-            yield index
-        for child in self._index_children.get(index.oid, ()):
-            yield from self._index_leaves(child)

@@ -13,6 +13,13 @@ SELECT a.attrelid::bigint                                         AS table_oid,
        a.attnotnull                                               AS is_not_null,
        a.attidentity::text                                        AS identity,
        a.attgenerated::text                                       AS generated,
+       a.attinhcount > 0                                          AS is_inherited,
+       c.relkind = 'p' AND EXISTS (
+           SELECT FROM pg_depend d
+           WHERE d.classid = 'pg_class'::regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum
+             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = 0
+             AND d.deptype = 'i'
+       )                                                          AS is_partition_key,
        has_column_privilege(a.attrelid, a.attnum, 'SELECT')       AS is_readable
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid
