@@ -1,0 +1,68 @@
+"""`manage.py check` refuses a DBOPS setting that cannot be right, and says what would be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+
+from dbops.conf import config
+from dbops.errors import ConfigurationError
+
+
+def messages(setting: object) -> list[str]:
+    with override_settings(DBOPS=setting):
+        return [f"{message.id} {message.msg} ({message.hint})" for message in run_checks(tags=["dbops"])]
+
+
+def test_no_setting_and_a_full_one_are_fine() -> None:
+    full: dict[str, Any] = {
+        "CHECKS": {"exhausted_sequence": {"used_ratio": 0.7}, "unlogged_table": False},
+        "IGNORE": [{"check": "unlogged_table", "target": "public.*", "reason": "rebuilt", "until": "2999-01-01"}],
+        "OWN_APPS": ["shop", "shop.*"],
+        "DATABASES": ["default"],
+    }
+    assert messages({}) == []
+    assert messages(full) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ([], "the DBOPS setting is not a dict"),
+        ({"CHECK": {}}, "unknown key 'CHECK'"),
+        ({"CHECKS": []}, "is not a dict"),
+        ({"CHECKS": {"exhausted_sequense": False}}, "did you mean exhausted_sequence?"),
+        ({"CHECKS": {"exhausted_sequense": {"used_ratio": 0.7}}}, "did you mean exhausted_sequence?"),
+        ({"CHECKS": {"exhausted_sequence": {"ratio": 0.7}}}, "unknown threshold 'ratio'"),
+        ({"CHECKS": {"exhausted_sequence": {"used_ratio": "much"}}}, "cannot be 'much'"),
+        ({"CHECKS": {"exhausted_sequence": 3}}, "cannot be 3"),
+        ({"IGNORE": "unlogged_table"}, "is not a list of dicts"),
+        ({"IGNORE": [{"check": "unlogged_table", "target": "public.t"}]}, "lacks reason"),
+        ({"IGNORE": [{"check": "unlogged_table", "target": "t", "reason": "r", "ends": 1}]}, "is not a dict of"),
+        ({"IGNORE": [{"check": "unlogged_table", "target": "t", "reason": "r", "until": "soon"}]}, "is not a date"),
+        ({"IGNORE": [{"check": "nothing", "target": "t", "reason": "r"}]}, "there is no check 'nothing'"),
+        ({"IGNORE": [{"check": "unlogged_table", "target": "t", "reason": "r", "until": "2020-01-01"}]}, "expired"),
+        ({"OWN_APPS": "shop"}, "is not a list of names"),
+        ({"DATABASES": ["elsewhere"]}, "not in DATABASES"),
+    ],
+)
+def test_what_cannot_be_right_is_said(setting: object, said: str) -> None:
+    (message,) = messages(setting)
+    assert said in message
+
+
+def test_every_mistake_is_said_at_once() -> None:
+    assert len(messages({"CHECKS": {"a": False, "b": 3}, "OWN": 1})) == 3
+
+
+def test_the_first_mistake_stops_whoever_asks_for_the_setting() -> None:
+    with override_settings(DBOPS={"CHECKS": 3}), pytest.raises(ConfigurationError):
+        config()
+
+
+def test_it_needs_no_database() -> None:
+    """It runs where the server cannot be reached; tests without the db mark cannot reach one."""
+    assert messages({}) == []
