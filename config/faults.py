@@ -47,7 +47,7 @@ SHOP: Final = (
               timestamptz '2025-06-01' + n * interval '3 minutes', repeat('as agreed by phone, ', 1 + n % 12)
        FROM generate_series(1, 60000) n""",
     """INSERT INTO order_line (order_id, quantity)
-       SELECT 1 + n * 104729 % 60000, 1 + n % 5 FROM generate_series(1, 90000) n""",
+       SELECT 1 + n::bigint * 104729 % 60000, 1 + n % 5 FROM generate_series(1, 90000) n""",
 )
 
 FAULTS: Final = (

@@ -3,6 +3,7 @@
 A fixture's end is not reached when the tests are killed; the end of a pipe is.
 """
 
+import contextlib
 import pickle
 import shutil
 import sys
@@ -13,6 +14,8 @@ def main() -> None:
     sys.stdin.buffer.read()
     cluster.stop()
     shutil.rmtree(directory)
+    with contextlib.suppress(OSError):  # the guard of another server is not done yet
+        directory.parent.rmdir()
 
 
 if __name__ == "__main__":

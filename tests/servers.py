@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -161,7 +162,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def servers() -> Iterator[Servers]:
     with ExitStack() as ends:
         directory = Path(tempfile.mkdtemp(prefix="dbops-tests-", dir="/tmp"))
-        ends.callback(directory.rmdir)
+        ends.callback(shutil.rmtree, directory, ignore_errors=True)
         directory.chmod(0o755)
         yield Servers({found.major: found for found in installed_binaries()}, directory, ends)
 
@@ -185,6 +186,15 @@ def database(server: Server) -> Iterator[Database]:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
             for role in made._roles:
                 connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """An empty directory with a short path that every account can enter."""
+    path = Path(tempfile.mkdtemp(prefix="dbops-t-", dir="/tmp"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -15,19 +12,11 @@ from dbops.embedded.postgres import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 class MakeCluster(Protocol):
     def __call__(self, name: str = "one") -> Cluster: ...
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """An empty directory with a short path that every account can enter."""
-    path = Path(tempfile.mkdtemp(prefix="dbops-t-", dir="/tmp"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from dbops.errors import EmbeddedServerError
 
 if TYPE_CHECKING:
     from dbops.embedded.binaries import Binaries
+    from tests.embedded.conftest import MakeCluster
+    from tests.servers import Server
 
 PROJECT = Path(__file__).parents[2]
 START = """
@@ -67,8 +69,7 @@ def test_it_starts_once_keeps_its_data_and_stops(cluster: Cluster, binaries: Bin
     assert ask(cluster, "SELECT answer FROM kept") == 42
 
 
-def test_the_server_is_as_dbops_wants_to_see_it(cluster: Cluster, binaries: Binaries) -> None:
-    cluster.ensure_started(lambda _major: binaries)
+def test_the_server_is_as_dbops_wants_to_see_it(server: Server) -> None:
     settings = {
         "shared_preload_libraries": "pg_stat_statements",
         "track_io_timing": "on",
@@ -77,7 +78,7 @@ def test_the_server_is_as_dbops_wants_to_see_it(cluster: Cluster, binaries: Bina
         "server_encoding": "UTF8",
         "fsync": "off",
     }
-    assert {name: ask(cluster, f"SHOW {name}") for name in settings} == settings
+    assert {name: ask(server.cluster, f"SHOW {name}") for name in settings} == settings
 
 
 def test_the_server_of_development_is_durable(cluster: Cluster, binaries: Binaries) -> None:
@@ -87,11 +88,10 @@ def test_the_server_of_development_is_durable(cluster: Cluster, binaries: Binari
     assert [ask(durable, f"SHOW {name}") for name in ("work_mem", "cluster_name")] == ["7MB", "it's"]
 
 
-def test_nobody_else_can_reach_it(cluster: Cluster, binaries: Binaries) -> None:
-    cluster.ensure_started(lambda _major: binaries)
-    for directory in (cluster.data_dir, cluster.socket_dir):
+def test_nobody_else_can_reach_it(server: Server) -> None:
+    for directory in (server.cluster.data_dir, server.cluster.socket_dir):
         found = directory.stat()
-        assert found.st_uid == cluster.account.uid
+        assert found.st_uid == server.cluster.account.uid
         assert found.st_mode & 0o077 == 0
 
 
@@ -113,13 +113,14 @@ def test_it_outlives_the_process_that_started_it_and_its_terminal(cluster: Clust
     assert ask(cluster, "SELECT 1") == 1
 
 
-def test_it_starts_again_after_kill_9(cluster: Cluster, binaries: Binaries) -> None:
+def test_it_starts_again_after_kill_9_with_nothing_lost(make_cluster: MakeCluster, binaries: Binaries) -> None:
+    cluster = replace(make_cluster(), durable=True)
     cluster.ensure_started(lambda _major: binaries)
-    ask(cluster, "CREATE TABLE kept AS SELECT 42 AS answer; CHECKPOINT")
-    with psycopg.connect(cluster.dsn()) as idle:
-        idle.execute("SELECT 1")
-        os.kill(postmaster_pid(cluster), signal.SIGKILL)
-        assert cluster.ensure_started(lambda _major: binaries)
+    ask(cluster, "CREATE TABLE kept AS SELECT 42 AS answer")
+    session = psycopg.connect(cluster.dsn())
+    os.kill(postmaster_pid(cluster), signal.SIGKILL)
+    assert cluster.ensure_started(lambda _major: binaries)
+    session.close()
     assert ask(cluster, "SELECT answer FROM kept") == 42
 
 

@@ -80,19 +80,22 @@ class Command(DbopsCommand):
 
     def _next(self, password: str, serve: str | None) -> None:
         address = serve or "127.0.0.1:8000"
-        lines = (
-            "",
-            "What to look at next",
-            "  python manage.py dbanalyze --explain exhausted_sequence   why, and the steps of the remedy",
-            "  python manage.py dbanalyze -v 2                           every finding, and how to undo its fix",
-            "  python manage.py dbanalyze --format json                  for a program",
-            "  python manage.py embedded psql                            the database itself",
-            *(() if serve else (f"  python manage.py runserver {address:<31} the site",)),
-            f"  http://{address}/admin/   log in as {ADMIN} with the password  {password}",
-            "  python manage.py demo --remove                            take the planted faults away",
-            "  python manage.py embedded stop                            stop the servers; the data stays",
-        )
-        self.stdout.write("\n".join(lines))
+        commands = {
+            "dbanalyze --explain exhausted_sequence": "why, and the steps of the remedy",
+            "dbanalyze -v 2": "every finding, and how to undo its fix",
+            "dbanalyze --format json": "for a program",
+            "embedded psql": "the database itself",
+            f"runserver {address}": "the site",
+            "demo --remove": "take the planted faults away",
+            "embedded stop": "stop the servers; the data stays",
+        }
+        if serve:
+            del commands[f"runserver {address}"]
+        width = max(map(len, commands))
+        self.stdout.write("\nWhat to look at next")
+        for command, purpose in commands.items():
+            self.stdout.write(f"  python manage.py {command:<{width}}   {purpose}")
+        self.stdout.write(f"Log in at http://{address}/admin/ as {ADMIN} with the password  {password}")
         self.stdout.flush()
 
 

@@ -130,8 +130,7 @@ class Command(DbopsCommand):
                 raise UsageError("reset destroys data and nobody can be asked", hint="say  embedded reset --yes")
             if input("Type yes to go on: ").strip() != "yes":
                 raise UsageError("nothing was destroyed")
-        servers.valkey.stop()
-        servers.cluster.reset()
+        servers.reset()
         self._note("destroyed; the next command that needs a database begins anew")
         return Exit.FINE
 

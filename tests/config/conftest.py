@@ -1,0 +1,67 @@
+"""The project's own processes, in an environment that the test decides."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dbops.embedded.provision import DATABASE, ROLE
+
+if TYPE_CHECKING:
+    from tests.servers import Servers
+
+PROJECT = Path(__file__).parents[2]
+SECRET = "kP4x9-Zq7Lr2Vt8Wm3Ns6Hb1Jc5Fd0Gy_TuEiOaBvXnRwQzYlMs"
+PRODUCTION = {
+    "SECRET_KEY": SECRET,
+    "ALLOWED_HOSTS": "example.com",
+    "DATABASE_URL": "postgresql://web:pa55word@127.0.0.1:1/shop",
+}
+DEVELOPMENT = {"DEBUG": "1", "DBOPS_EMBEDDED": "0"}
+"""For a URL of the test's own; nothing is started beside it."""
+
+
+@dataclass(frozen=True)
+class RunPython:
+    """Runs Python in the project, or a copy of it, with nothing in its environment but what is given."""
+
+    project: Path = PROJECT
+
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            (sys.executable, "-W", "error", *arguments),
+            cwd=self.project,
+            env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture
+def run_python() -> RunPython:
+    return RunPython()
+
+
+@pytest.fixture
+def django_url(servers: Servers) -> str:
+    """The URL of a database on a throw-away server, as the project's ordinary role."""
+    return servers.get("pg18").cluster.url(DATABASE, user=ROLE)
+
+
+def copy_project(target: Path) -> Path:
+    """A copy of what a clone of the project has and a run of it needs: it has servers of its own."""
+    target.mkdir()
+    for name in ("config", "dbops", "templates"):
+        shutil.copytree(PROJECT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(PROJECT / "manage.py", target)
+    return target
