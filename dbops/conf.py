@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from django.conf import settings
@@ -108,6 +108,8 @@ def _ignore(position: int, given: object, problems: list[ConfigurationError]) ->
         except ValueError:
             problems.append(ConfigurationError(f"{place}: {until!r} is not a date", hint="for example 2027-03-01"))
             return None
+    elif isinstance(until, datetime):
+        until = until.date()
     elif until is not None and not isinstance(until, date):
         problems.append(ConfigurationError(f"{place}: until is not a date", hint="for example 2027-03-01"))
         return None

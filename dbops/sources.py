@@ -75,7 +75,8 @@ def connect_dsn(dsn: str) -> Iterator[tuple[Any, type[Exception]]]:
         message = "the DSN cannot be understood"
         raise ConfigurationError(message, hint="for example postgresql://user@host:5432/database") from None
     options = {name: value for name, value in _DEFAULTS.items() if name not in given}
-    where = f"database {given.get('dbname', '')!r} at {given.get('host', 'the local socket')}"
+    name = f"database {given['dbname']!r}" if given.get("dbname") else "the role's own database"
+    where = f"{name} at {given.get('host') or 'the local socket'}"
     try:
         connection = driver.connect(dsn, **options, application_name=APPLICATION_NAME)
     except driver.Error as error:
@@ -109,4 +110,5 @@ def _place(settings: dict[str, Any]) -> str:
 
 def _unreachable(where: str, error: Exception, hint: str) -> TargetUnreachableError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return TargetUnreachableError(f"cannot connect to {where}: {lines[-1].strip()}", hint=hint)
+    reason = lines[0].strip().removeprefix("connection failed: ")  # what follows asks whether the server runs
+    return TargetUnreachableError(f"cannot connect to {where}: {reason}", hint=hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ def test_no_setting_and_a_full_one_are_fine() -> None:
         "OWN_APPS": ["shop", "shop.*"],
         "DATABASES": ["default"],
     }
+    full["IGNORE"].append({**full["IGNORE"][0], "until": datetime(2999, 1, 1, tzinfo=UTC)})
     assert messages({}) == []
     assert messages(full) == []
 

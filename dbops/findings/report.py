@@ -45,7 +45,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportTarget:
-    """What was looked at. `window` is the span that counters were compared over, None without one."""
+    """What was looked at, and as which `role`. `window` is the span that counters were compared over, None without."""
 
     alias: str | None
     database: str
@@ -53,6 +53,7 @@ class ReportTarget:
     is_standby: bool | None
     table_count: int | None
     size_bytes: int | None
+    role: str | None = None
     window: tuple[datetime, datetime, str] | None = None
 
     @property

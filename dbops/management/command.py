@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 import traceback
+from contextlib import suppress
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import (
@@ -19,9 +23,13 @@ from django.core.management.base import (
 from django.db import connections
 
 from dbops.errors import DbopsError
+from dbops.management.surface import Surface
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_MORE: Final = re.compile(r"-v+")
+_VERBOSITY: Final = "how much to say: -v (2) and -vv (3) for more, 0 for the least (default: 1)"
 
 
 class Exit(IntEnum):
@@ -64,7 +72,24 @@ class DbopsCommand(BaseCommand):
         raise NotImplementedError
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        self.surface = Surface.of(self.stdout, no_color=options["no_color"], force_color=options["force_color"])
         self.exit_code = self.run(**options)
+
+    def complain(self, error: Exception | str) -> Exit:
+        """Write what went wrong to standard error, the first line after the command's name; return the exit code."""
+        text = str(error)
+        if isinstance(error, OSError) and error.strerror:
+            text = f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror.lower()
+        first, *rest = text.splitlines() or [""]
+        self.stderr.write(f"{self.__class__.__module__.rpartition('.')[2]}: {first}")
+        for line in rest:
+            self.stderr.write(line, lambda text: text)
+        return Exit.FAILED
+
+    def add_base_argument(self, parser: CommandParser, *args: str, **kwargs: Any) -> None:
+        if "-v" in args:
+            kwargs["help"] = _VERBOSITY
+        super().add_base_argument(parser, *args, **kwargs)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         kwargs.setdefault("formatter_class", HelpFormatter)
@@ -76,31 +101,49 @@ class DbopsCommand(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         """Run the command and leave the process with its exit code."""
         self._called_from_command_line = True
-        options = self.create_parser(argv[0], argv[1]).parse_args(argv[2:])
+        options = self.create_parser(argv[0], argv[1]).parse_args(_with_verbosity(argv[2:]))
+        if os.environ.get("NO_COLOR") and not options.force_color:
+            options.no_color = True
         handle_default_options(options)
         by_name = vars(options)
         try:
             self.execute(*by_name.pop("args", ()), **by_name)
             self.stdout.flush()
         except KeyboardInterrupt:
-            self._fail("interrupted")
+            self.exit_code = self.complain("interrupted")
         except BrokenPipeError:  # the reader of our output has gone: nobody is left to tell
-            sys.stdout = sys.stderr
             self.exit_code = Exit.FAILED
-        except (DbopsError, CommandError, ImproperlyConfigured) as error:
+        except (DbopsError, CommandError, ImproperlyConfigured, OSError) as error:
             if by_name["traceback"]:
                 traceback.print_exc()
-            self._fail(str(error))
+            self.exit_code = self.complain(error)
         except Exception as error:  # noqa: BLE001  the edge: Python's own exit code for a crash is 1, "findings" in ours
             traceback.print_exc()
-            self._fail(f"crashed with {type(error).__name__}\nHINT: this is a defect of dbops: please report it")
+            self.exit_code = self.complain(
+                f"crashed with {type(error).__name__}\nHINT: this is a defect of dbops: please report it"
+            )
         finally:
-            connections.close_all()
+            self._drop_unwritable_output()
+            with suppress(ImproperlyConfigured):  # unusable settings: there is nothing to close, and it has been said
+                connections.close_all()
         sys.exit(self.exit_code)
 
-    def _fail(self, message: str) -> None:
-        first, *rest = message.splitlines() or [""]
-        self.stderr.write(f"{self.__class__.__module__.rpartition('.')[2]}: {first}")
-        for line in rest:
-            self.stderr.write(line, lambda text: text)
-        self.exit_code = Exit.FAILED
+    def _drop_unwritable_output(self) -> None:
+        """Send what standard output will not take nowhere: Python tries it again on its way out, and ends with 120."""
+        try:
+            self.stdout.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stdout.fileno())
+            os.close(nowhere)
+
+
+def _with_verbosity(arguments: list[str]) -> list[str]:
+    """Return `arguments` with `-v` and `-vv` as the number that Django's own option wants; `-v 2` stays."""
+    spelled: list[str] = []
+    for argument, following in pairwise([*arguments, ""]):
+        if argument == "--":
+            return spelled + arguments[len(spelled) :]
+        is_more = _MORE.fullmatch(argument) and not (argument == "-v" and following.isdigit())
+        spelled.append(f"--verbosity={min(len(argument), 3)}" if is_more else argument)
+    return spelled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from dbops.findings.report import CheckResult, Outcome, Report, ReportTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from dbops.findings.fix import Fix
 
 LIVE = frozenset({"exhausted_sequence", "lagging_sequence"})
 CHECKS = (
@@ -79,10 +82,8 @@ def an_exhausted_sequence(**values: Any) -> Finding:
     return a_finding("public.orders_orderline_id_seq", "exhausted_sequence", **(defaults | values))
 
 
-def with_operation(fix: Any, operation: str) -> Any:
+def with_operation(fix: Fix, operation: str) -> Fix:
     """Return `fix` with a migration operation."""
-    from dataclasses import replace
-
     return replace(fix, operation=operation)
 
 

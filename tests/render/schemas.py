@@ -11,11 +11,16 @@ from jsonschema import Draft202012Validator, FormatChecker
 _SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 
+def schema(name: str) -> dict[str, Any]:
+    """The content of `docs/schemas/<name>.schema.json`."""
+    content: dict[str, Any] = json.loads((_SCHEMAS / f"{name}.schema.json").read_text())
+    return content
+
+
 def validator(name: str) -> Draft202012Validator:
-    """The validator of `docs/schemas/<name>.schema.json`, which must itself be a valid schema."""
-    schema = json.loads((_SCHEMAS / f"{name}.schema.json").read_text())
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema, format_checker=FormatChecker())
+    """The validator of a published schema, which must itself be a valid one."""
+    Draft202012Validator.check_schema(schema(name))
+    return Draft202012Validator(schema(name), format_checker=FormatChecker())
 
 
 def valid_dbanalyze(text: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import ValidationError
 
-from dbops.findings.finding import Basis, Confidence, Kind, Owner, Ownership, Severity
-from dbops.findings.report import CheckResult, Ignored, Outcome, Report, Tag
+from dbops.findings.finding import Basis, Confidence, Kind, Owner, Ownership, Severity, Tag
+from dbops.findings.report import CheckResult, Ignored, Outcome, Report
 from dbops.render.json import render
 from tests.render.reports import (
     a_finding,
@@ -18,7 +18,7 @@ from tests.render.reports import (
     an_exhausted_sequence,
     an_unindexed_foreign_key,
 )
-from tests.render.schemas import valid_dbanalyze, validator
+from tests.render.schemas import schema, valid_dbanalyze, validator
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -165,7 +165,7 @@ def test_every_kind_and_ownership_is_in_the_schema(kind: Kind, ownership: Owners
 
 
 def test_the_schema_has_no_word_that_the_code_does_not_have() -> None:
-    definitions = validator("dbanalyze").schema["$defs"]
+    definitions = schema("dbanalyze")["$defs"]
     finding = definitions["finding"]["properties"]
 
     for key, enumeration in (
@@ -182,7 +182,7 @@ def test_the_schema_has_no_word_that_the_code_does_not_have() -> None:
 
 @pytest.mark.parametrize("path", [(), ("target",), ("score",), ("findings", 0), ("findings", 0, "fix")])
 def test_the_schema_refuses_an_unknown_key_and_a_missing_one(path: tuple[Any, ...]) -> None:
-    schema = validator("dbanalyze")
+    published = validator("dbanalyze")
     for spoil in ("add", "remove"):
         document = rendered(a_report(an_unindexed_foreign_key()))
         place = document["reports"][0]
@@ -194,4 +194,4 @@ def test_the_schema_refuses_an_unknown_key_and_a_missing_one(path: tuple[Any, ..
             place.popitem()
 
         with pytest.raises(ValidationError):
-            schema.validate(document)
+            published.validate(document)

@@ -1,0 +1,116 @@
+"""JSON for programs, in the shape of `docs/schemas/dbanalyze.schema.json`: keys are only ever added to it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from dbops.findings.finding import Finding
+    from dbops.findings.fix import Fix
+    from dbops.findings.report import Report, ReportTarget, Score
+
+SCHEMA_VERSION: Final = 1
+
+
+def render(reports: Sequence[Report], *, generated_at: datetime, version: str) -> str:
+    """Return `reports` as one JSON document in ASCII, which survives every terminal and pipe."""
+    document = {
+        "schema": SCHEMA_VERSION,
+        "tool": {"name": "dbops", "version": version},
+        "generated_at": generated_at.isoformat(),
+        "reports": [_report(report) for report in reports],
+    }
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def _report(report: Report) -> dict[str, Any]:
+    name = report.target.name
+    return {
+        "target": _target(report.target),
+        "taken_at": report.taken_at.isoformat(),
+        "duration_ms": report.duration_ms,
+        "interrupted": report.interrupted,
+        "score": {
+            **(_score(report.score) or {"value": None, "capped_by": None, "terms": []}),
+            "now": _score(report.now),
+            "wear": _score(report.wear),
+        },
+        "checks": [
+            {"check": result.check, "tag": result.tag, "outcome": result.outcome, "reason": result.reason}
+            for result in report.results
+        ],
+        "findings": [_finding(finding, name) for finding in report.findings],
+        "ignored": [
+            {
+                "fingerprint": ignored.finding.fingerprint(name),
+                "check": ignored.finding.check,
+                "target": ignored.finding.target.name,
+                "reason": ignored.reason,
+                "until": ignored.until,
+            }
+            for ignored in report.ignored
+        ],
+        "unseen": list(report.unseen),
+    }
+
+
+def _target(target: ReportTarget) -> dict[str, Any]:
+    window = None
+    if target.window is not None:
+        begin, end, source = target.window
+        window = {"from": begin.isoformat(), "to": end.isoformat(), "source": source}
+    return {
+        "alias": target.alias,
+        "database": target.database,
+        "server_version": target.server_version,
+        "is_standby": target.is_standby,
+        "table_count": target.table_count,
+        "size_bytes": target.size_bytes,
+        "role": target.role,
+        "window": window,
+    }
+
+
+def _score(score: Score | None) -> dict[str, Any] | None:
+    if score is None:
+        return None
+    return {
+        "value": score.value,
+        "capped_by": score.capped_by,
+        "terms": [{"check": term.check, "points": term.points} for term in score.terms],
+    }
+
+
+def _finding(finding: Finding, database: str) -> dict[str, Any]:
+    return {
+        "check": finding.check,
+        "target": finding.target.name,
+        "kind": finding.target.kind,
+        "severity": finding.severity,
+        "confidence": finding.confidence,
+        "basis": finding.basis,
+        "ownership": finding.owner.ownership,
+        "model": finding.owner.model,
+        "field": finding.owner.field,
+        "migration": finding.owner.migration,
+        "message": finding.message,
+        "evidence": dict(finding.evidence),
+        "fix": None if finding.fix is None else _fix(finding.fix),
+        "fingerprint": finding.fingerprint(database),
+        "first_seen_at": None,
+        "rolled_up": list(finding.rolled_up),
+    }
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    return {
+        "sql": list(fix.sql),
+        "undo": list(fix.undo),
+        "operation": fix.operation,
+        "in_transaction": fix.in_transaction,
+        "caution": fix.caution,
+    }
