@@ -8,13 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.utils.connection import ConnectionDoesNotExist
 
 from dbops.errors import ConfigurationError, TargetUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from django.apps.registry import Apps
+    from django.db.models import Model
 
 #: What our own connections ask for unless the target's options say otherwise: seconds, then milliseconds.
 _CONNECT_TIMEOUT_S: Final = 10
@@ -86,6 +89,20 @@ def connect_dsn(dsn: str) -> Iterator[tuple[Any, type[Exception]]]:
         yield connection, driver.Error
     finally:
         connection.close()
+
+
+def models_in(alias: str, registry: Apps) -> tuple[type[Model], ...]:
+    """Return the models whose tables are in DATABASES[alias], those that Django makes for many-to-many fields too.
+
+    They are the ones that the routers let migrate there. A database where none may is a replica, as far as Django can
+    say so: it has what the default database has. Proxies have no tables.
+    """
+    models = [model for model in registry.get_models(include_auto_created=True) if not model._meta.proxy]
+    for database in (alias, DEFAULT_DB_ALIAS):
+        found = tuple(model for model in models if router.allow_migrate_model(database, model))
+        if found:
+            return found
+    return ()
 
 
 def _driver() -> Any:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django
 from django.apps import apps
 from django.conf import settings
-from django.db import router
 
 from dbops.snapshot.rows import DjangoSettings, GenericRelation
-from dbops.snapshot.snapshot import Unavailable
+from dbops.sources import models_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,31 +26,24 @@ def collect_django(alias: str, *, registry: Apps = apps) -> dict[str, Section]:
     return {"django_settings": (row,), "generic_relations": _generic_relations(alias, registry)}
 
 
-def _generic_relations(alias: str, registry: Apps) -> Section:
-    if not registry.models_ready:
-        return Unavailable("Django's models are not loaded: call django.setup() first")
+def _generic_relations(alias: str, registry: Apps) -> tuple[GenericRelation, ...]:
     if not apps.is_installed("django.contrib.contenttypes"):
         return ()
-    found = {
-        relation
-        for model in registry.get_models()
-        if not model._meta.proxy and router.allow_migrate_model(alias, model)
-        for relation in _relations_of(model)
-    }
+    found = {relation for model in models_in(alias, registry) for relation in _relations_of(model)}
     return tuple(sorted(found, key=lambda row: (row.db_table, row.content_type_column, row.object_id_column)))
 
 
 def _relations_of(model: type[Model]) -> Iterator[GenericRelation]:
-    """Iterate over a model's generic foreign keys, those of its parents too: their columns are in the parent's table."""
+    """Iterate over a model's generic foreign keys, inherited ones too: their columns are in the parent's table."""
     # contenttypes' models refuse to be imported where the app is not installed.
     from django.contrib.contenttypes.fields import GenericForeignKey  # noqa: PLC0415
 
+    fields: dict[str, Any] = {field.name: field for field in model._meta.concrete_fields}
     for relation in model._meta.private_fields:
         if not isinstance(relation, GenericForeignKey):
             continue
-        content_type = model._meta.get_field(relation.ct_field)
-        object_id = model._meta.get_field(relation.fk_field)
-        if content_type.model is object_id.model:
+        content_type, object_id = fields.get(relation.ct_field), fields.get(relation.fk_field)
+        if content_type and object_id and content_type.model is object_id.model:
             yield GenericRelation(
                 db_table=content_type.model._meta.db_table,
                 content_type_column=content_type.column,

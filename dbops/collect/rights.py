@@ -21,7 +21,7 @@ class Right:
 RIGHTS: Final[Mapping[str, Right]] = {
     "indexes": Right(
         needs="pg_monitor (of it, pg_read_all_stats)",
-        without="an invalid index cannot be told from one that is being built just now",
+        without="while a table is being vacuumed, an invalid index of it cannot be told from one that is being built",
         grant="GRANT pg_monitor TO {role};",
     ),
     "sequence_values": Right(

@@ -28,6 +28,8 @@ def make_a_shop(database: Database) -> None:
     database.execute("INSERT INTO item (code) VALUES (1), (1)")
     with pytest.raises(Exception, match="could not create unique index"):
         database.execute("CREATE UNIQUE INDEX CONCURRENTLY item_code ON item (code)")
+    vacuum = database.connect(autocommit=False)
+    vacuum.execute("LOCK TABLE item IN SHARE UPDATE EXCLUSIVE MODE")
 
 
 @pytest.mark.parametrize("section", RIGHTS)

@@ -1,14 +1,20 @@
 -- The indexes of those tables. What is printed from a stored expression needs a lock on the table, so it is left out
 -- (NULL) for a table that is locked; a plain column needs none. Locks: AccessShare on tables with expression or
 -- partial indexes, given back at once.
+-- Whoever builds, rebuilds or drops an index concurrently holds ShareUpdateExclusive all the time: on the table, and when
+-- rebuilding or dropping on the index too. VACUUM and ANALYZE hold it on the table as well; then the progress view tells.
 WITH locked AS MATERIALIZED (
     SELECT relation FROM pg_locks
     WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock' AND pid <> pg_backend_pid()
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+), busy AS MATERIALIZED (
+    SELECT relation FROM pg_locks
+    WHERE locktype = 'relation' AND mode = 'ShareUpdateExclusiveLock' AND pid <> pg_backend_pid()
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 ), building AS MATERIALIZED (
     SELECT relid FROM pg_stat_progress_create_index WHERE datname = current_database()
 ), told AS MATERIALIZED (
-    SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AND NOT pg_is_in_recovery() AS building
+    SELECT NOT pg_is_in_recovery() AS locks, pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS progress
 )
 SELECT i.indexrelid::bigint                            AS oid,
        i.indrelid::bigint                              AS table_oid,
@@ -40,7 +46,10 @@ SELECT i.indexrelid::bigint                            AS oid,
        con.oid::bigint                                 AS constraint_oid,
        h.inhparent::bigint                             AS parent_oid,
        CASE WHEN i.indisvalid THEN false
-            WHEN told.building THEN i.indrelid IN (SELECT relid FROM building)
+            WHEN NOT told.locks THEN NULL
+            WHEN i.indexrelid IN (SELECT relation FROM busy) THEN true
+            WHEN i.indrelid NOT IN (SELECT relation FROM busy) THEN false
+            WHEN told.progress THEN i.indrelid IN (SELECT relid FROM building)
        END                                             AS is_being_built
 FROM pg_index i
 CROSS JOIN told

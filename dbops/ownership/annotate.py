@@ -1,0 +1,114 @@
+"""Findings in the project's own terms: whose they are, how bad that makes them, and the operation that mends them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from dbops.findings.finding import Ownership, Severity
+from dbops.findings.fix import Fix
+from dbops.ownership.naming import is_made_up
+from dbops.ownership.operations import with_operation
+from dbops.snapshot.amounts import format_bytes, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from dbops.findings.finding import Finding
+    from dbops.ownership.owners import Owners
+    from dbops.snapshot.schema import Schema
+
+#: Checks that find indexes which others make superfluous.
+_SUPERFLUOUS: Final = frozenset({"duplicate_index", "redundant_index"})
+_ELSEWHERE: Final = frozenset({Ownership.CONTRIB, Ownership.THIRD_PARTY})
+_CAUTION: Final = "Django makes them again in every database that migrate builds, the tests' too"
+
+
+def annotate(
+    findings: Iterable[Finding], owners: Owners, schema: Schema, *, structural: Collection[str]
+) -> tuple[Finding, ...]:
+    """Return `findings` with their owners, and what follows from that.
+
+    What a check of `structural` (ids) says about somebody else's tables is information. The operation that does what
+    the fix does is added where the model is one's own. Superfluous indexes that Django itself put on automatic
+    many-to-many tables become one piece of information per app and check.
+    """
+    annotated: list[Finding] = []
+    links: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for finding in findings:
+        owned = _owned(finding, owners, schema, structural)
+        if _is_made_for_link(owned, owners, schema):
+            links[owned.check, owned.owner.app_label or ""].append(owned)
+        else:
+            annotated.append(owned)
+    return (*annotated, *_rolled_up(links.values(), owners))
+
+
+def _owned(finding: Finding, owners: Owners, schema: Schema, structural: Collection[str]) -> Finding:
+    owner = owners.owner(schema, finding.location)
+    severity, fix = finding.severity, finding.fix
+    if owner.ownership in _ELSEWHERE and finding.check in structural:
+        severity = Severity.INFO
+    if owner.ownership is Ownership.MINE and fix is not None and finding.location is not None:
+        fix = with_operation(fix, finding.location, owners, schema)
+    return replace(finding, owner=owner, severity=severity, fix=fix)
+
+
+def _is_made_for_link(finding: Finding, owners: Owners, schema: Schema) -> bool:
+    """Whether a superfluous index is one that Django makes for every many-to-many field without a model of its own."""
+    location = finding.location
+    if finding.check not in _SUPERFLUOUS or location is None or location.index is None:
+        return False
+    table = owners.table(schema, location.table_oid)
+    return table is not None and table.link is not None and is_made_up(location.index)
+
+
+def _rolled_up(groups: Iterable[Sequence[Finding]], owners: Owners) -> Iterator[Finding]:
+    """Iterate over one finding for each group.
+
+    Its target is the index whose migration comes first, so that it keeps its fingerprint when a newer table joins.
+    """
+
+    def age(finding: Finding) -> tuple[int, str]:
+        return owners.history.position(finding.owner.app_label or "", finding.owner.migration), finding.target.name
+
+    for group in groups:
+        first, *others = sorted(group, key=age)
+        totals = {name: _total(group, name) for name in ("size_bytes", "writes")}
+        size_bytes = totals["size_bytes"]
+        size = "" if size_bytes is None else f" ({format_bytes(size_bytes)})"
+        count = plural(len(group), "index", "indexes")
+        repeat = "repeats" if len(group) == 1 else "repeat"
+        message = (
+            f"The automatic many-to-many tables of {first.owner.app_label} carry {count}{size} that only {repeat} what "
+            "another one begins with: a write each for every link that is added. Django makes one with every such "
+            "field, and no migration operation can leave it out."
+        )
+        yield replace(
+            first,
+            message=message,
+            severity=Severity.INFO,
+            evidence={"indexes": len(group), **{name: value for name, value in totals.items() if value is not None}},
+            fix=_together([first.fix, *(finding.fix for finding in others)]),
+            rolled_up=tuple(finding.target.name for finding in others),
+        )
+
+
+def _total(group: Sequence[Finding], name: str) -> int | None:
+    """Return the sum of a number in the findings' evidence; None when one of them does not know its own."""
+    amounts = [amount for finding in group if isinstance(amount := finding.evidence.get(name), int)]
+    return sum(amounts) if len(amounts) == len(group) else None
+
+
+def _together(fixes: Sequence[Fix | None]) -> Fix | None:
+    """Return one fix that does what all of `fixes` do; none when one of them is missing."""
+    known = [fix for fix in fixes if fix is not None]
+    if len(known) < len(fixes):
+        return None
+    return Fix(
+        sql=tuple(statement for fix in known for statement in fix.sql),
+        undo=tuple(statement for fix in reversed(known) for statement in fix.undo),
+        in_transaction=all(fix.in_transaction for fix in known),
+        caution=_CAUTION,
+    )

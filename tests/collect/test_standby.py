@@ -1,0 +1,63 @@
+"""A standby is looked at as well as its primary; what only the primary knows is said to be unknown."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from dbops.collect.postgres import READ_HERE, collect
+from dbops.collect.session import Session
+from dbops.embedded.postgres import Cluster
+from dbops.snapshot.snapshot import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.servers import Database
+
+
+@pytest.fixture
+def standby(database: Database, place: Path) -> Iterator[Cluster]:
+    """A streaming standby of the server that holds `database`."""
+    primary = database.server
+    primary.cluster.account.take(place)
+    data_dir = place / "data"
+    program = primary.binaries.program("pg_basebackup")
+    argv = [program, "-D", data_dir, "-d", primary.dsn(), "--write-recovery-conf", "-Xfetch", "-cfast", "--no-sync"]
+    copied = primary.cluster.account.run(argv)
+    assert copied.returncode == 0, copied.stderr
+    cluster = Cluster(data_dir, place / "socket", durable=False, account=primary.cluster.account)
+    cluster.ensure_started(lambda _: primary.binaries)
+    yield cluster
+    cluster.stop()
+
+
+def test_a_standby_is_read_like_its_primary(database: Database, standby: Cluster) -> None:
+    database.execute("""
+        CREATE TABLE kept (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+        CREATE UNLOGGED TABLE lost (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+        INSERT INTO kept SELECT FROM generate_series(1, 5);
+        CREATE TABLE twice AS SELECT 1 AS code FROM generate_series(1, 2);
+    """)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        database.execute("CREATE UNIQUE INDEX CONCURRENTLY half ON twice (code)")
+    (sent,) = database.execute("SELECT pg_current_wal_insert_lsn()")[0]
+    with psycopg.connect(standby.dsn(database.name), autocommit=True) as connection:
+        while connection.execute("SELECT pg_last_wal_replay_lsn() < %s", [sent]).fetchone() == (True,):
+            time.sleep(0.01)
+        snapshot = collect(Session(connection, psycopg.Error), alias=None, database="")
+    assert snapshot.interrupted is None
+    assert not [name for name in READ_HERE if isinstance(snapshot.section(name), Unavailable)]
+    assert snapshot.server is not None
+    assert snapshot.server.is_standby
+    sequences = {row.oid: row.name for row in snapshot.section("sequences")}  # type: ignore[union-attr]
+    values = {sequences[row.sequence_oid]: row for row in snapshot.section("sequence_values")}  # type: ignore[union-attr]
+    # WAL carries a sequence 32 values ahead, so that is where a standby sees it.
+    assert values["kept_id_seq"].last_value in range(5, 5 + 33)
+    assert values["lost_id_seq"].unseen is not None
+    indexes = {row.name: row for row in snapshot.section("indexes")}  # type: ignore[union-attr]
+    assert indexes["half"].is_being_built is None
