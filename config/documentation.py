@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dbops.analysis.registry import checks
-from dbops.collect.rights import RIGHTS
+from dbops.collect.rights import RIGHTS, rights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _GENERATED: Final = "<!-- Written by `manage.py builddocs` from the code: edit the code. -->\n"
 _TAGS: Final = """\
-*structural* checks judge the schema alone and mean the same on a freshly migrated, empty database; *live* ones judge the
-database as it runs."""
+*structural* checks judge the schema alone and mean the same on a freshly migrated, empty database; *live* ones judge
+the database as it runs."""
 _READING: Final = """\
 dbops reads as an ordinary role. The catalogue is open to every role; the rest is below. What a role may not see is said
 in the report, as `skipped` with the reason, and never read as healthy.
@@ -42,6 +42,8 @@ def _page(check: Check) -> str:
     lines = [_GENERATED, f"# {check.id}\n", f"*{check.tag}* · {check.summary}.\n", f"{check.why}\n"]
     if check.remedy:
         lines += ["## How to fix\n", f"{check.remedy}\n"]
+    if check.unreported:
+        lines += ["## Not reported\n", f"{check.unreported}\n"]
     lines += ["## Thresholds\n", *_thresholds(check), "", "## What it needs to see\n", *_needs(check)]
     return "\n".join(lines) + "\n"
 
@@ -58,16 +60,11 @@ def _thresholds(check: Check) -> Iterator[str]:
 
 
 def _needs(check: Check) -> Iterator[str]:
-    rights = [RIGHTS[section] for section in sorted(check.sections) if section in RIGHTS and _matters(check, section)]
+    rights = rights_of(check.id, check.sections)
     if not rights:
         yield "Nothing but a connection: any role may read it."
     for right in rights:
         yield f"- {right.needs}; without it, {right.without}."
-
-
-def _matters(check: Check, section: str) -> bool:
-    """Building indexes is told to one check alone; of the others, only its name is in the section they read."""
-    return section != "indexes" or check.id == "invalid_index"
 
 
 def _privileges() -> str:
@@ -79,7 +76,7 @@ def _privileges() -> str:
         "|---|---|---|",
     ]
     for check in checks().values():
-        rights = [RIGHTS[name] for name in sorted(check.sections) if name in RIGHTS and _matters(check, name)]
+        rights = rights_of(check.id, check.sections)
         needs = "; ".join(right.needs for right in rights) or "a connection"
         without = "; ".join(right.without for right in rights) or ""
         lines.append(f"| [{check.id}](checks/{check.id}.md) | {needs} | {without} |")

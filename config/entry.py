@@ -31,6 +31,7 @@ WEB_COMMANDS = frozenset({"runserver"})
 WITHOUT_SERVERS = frozenset(
     {
         "builddocs",
+        "builddocs",
         "collectstatic",
         "compilemessages",
         "diffsettings",
@@ -89,6 +90,8 @@ def needs_servers(argv: Sequence[str]) -> bool:
     if len(argv) < 2 or argv[1].startswith("-") or argv[1] in WITHOUT_SERVERS:
         return False
     options = {word.partition("=")[0] for word in argv[2:]}
+    if argv[1].startswith("db") and "DBOPS_DSN" in os.environ and all(word.startswith("-") for word in argv[2:]):
+        return "--database" in options
     return not options & (HELP | ELSEWHERE if argv[1].startswith("db") else HELP)
 
 

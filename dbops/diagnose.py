@@ -139,6 +139,7 @@ def _target(snapshot: Snapshot) -> ReportTarget:
         is_standby=server.is_standby if server else None,
         table_count=None if isinstance(tables, Unavailable) else len(tables),
         size_bytes=server.database_size_bytes if server else None,
+        role=server.role if server else None,
     )
 
 

@@ -12,7 +12,7 @@ from dbops.collect.postgres import READ_HERE, collect
 from dbops.collect.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dbops.findings.finding import Finding
     from dbops.findings.fix import Fix
@@ -66,6 +66,15 @@ def undo(database: Database, fix: Fix | None) -> None:
     assert fix is not None
     assert fix.undo
     _run(database, fix.undo, in_transaction=fix.in_transaction)
+
+
+def in_schemas(database: Database, table: str, cases: Sequence[tuple[str, ...]]) -> None:
+    """Set up every case in a schema of its own, `s00`, `s01`, …: first `table`, then the case's statements."""
+    for number, statements in enumerate(cases):
+        database.execute(f"CREATE SCHEMA s{number:02}; SET search_path = s{number:02}")
+        for statement in (table, *statements):
+            database.execute(statement)
+    database.execute("RESET search_path")
 
 
 def _run(database: Database, statements: tuple[str, ...], *, in_transaction: bool) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PEOPLE = ("root", "ordinary user")
+TESTS_OWN = "the tests' own user"
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,17 @@ class Person:
     python: tuple[str, Mapping[str, str]]
 
     def run(
-        self, *arguments: str | Path, cwd: Path, timeout_s: float = 60, stdin: str = "", **environment: str
+        self, *arguments: str | Path, cwd: Path, environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
         """Run Python with the arguments to its end, in a clean environment."""
         program, needed = self.python
         return subprocess.run(
             (program, *arguments),
             cwd=cwd,
-            input=stdin,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=timeout_s,
+            timeout=60,
             check=False,
             env={"PATH": os.environ["PATH"], "HOME": str(self.home), **needed, **environment},
             user=self.account.uid,
@@ -50,11 +51,15 @@ class Person:
 
 
 def person(name: str, home: Path) -> Person:
-    """Root or an ordinary user; skips the test where the tests' user cannot be that, or has no Python for it."""
-    if name == "root":
-        if os.geteuid() != 0:
-            pytest.skip("the tests do not run as root")
-        return Person(Account("root", 0, 0, other=False), home, (sys.executable, {}))
+    """Root, an ordinary user, or whoever runs the tests.
+
+    Skips the test where the tests' user cannot be that, or where there is no Python for it.
+    """
+    if name == "root" and os.geteuid() != 0:
+        pytest.skip("the tests do not run as root")
+    if name in {"root", TESTS_OWN}:
+        own = pwd.getpwuid(os.geteuid())
+        return Person(Account(own.pw_name, own.pw_uid, own.pw_gid, other=False), home, (sys.executable, {}))
     uid = os.geteuid() or pwd.getpwnam("nobody").pw_uid
     entry = pwd.getpwuid(uid)
     account = Account(entry.pw_name, uid, entry.pw_gid, other=os.geteuid() == 0)

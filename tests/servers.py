@@ -24,9 +24,10 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from dbops.embedded.binaries import Binaries, candidates, installed_binaries
+from dbops.embedded.binaries import Binaries, installed_binaries
 from dbops.embedded.postgres import Cluster
 from dbops.embedded.provision import DATABASE, ROLE, provision
+from dbops.errors import EmbeddedServerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +125,10 @@ class Servers:
             directory.mkdir(mode=0o755)
             cluster = Cluster(directory / "data", directory / "socket", durable=False, prepare=provision)
             self._guard(cluster, directory)
-            cluster.ensure_started(lambda _major: self.binaries[major])
+            try:
+                cluster.ensure_started(lambda _major: [self.binaries[major]])
+            except EmbeddedServerError as error:
+                pytest.skip(f"PostgreSQL {major} of {self.binaries[major].directory} does not work: {error}")
             self._started[major] = Server(cluster, self.binaries[major])
         return self._started[major]
 
@@ -154,7 +158,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     chosen = any(mark.args[0] == "server" for mark in metafunc.definition.iter_markers("parametrize"))
     if "server" in metafunc.fixturenames and not chosen:
-        majors = sorted({*ALWAYS_TESTED, *(found.major for found in candidates())})
+        majors = sorted({*ALWAYS_TESTED, *(found.major for found in installed_binaries())})
         metafunc.parametrize("server", [f"pg{major}" for major in majors], indirect=True)
 
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 Threshold: TypeAlias = int | float | bool | str
 
-#: The word that opens the part of a check's page about the remedy.
+#: The words that open the later parts of a check's page.
 _REMEDY: Final = "How to fix:"
+_UNREPORTED: Final = "Not reported:"
 _SCHEMA: Final = "schema"
 
 
@@ -31,7 +32,8 @@ class Check:
     """A check as its module describes it.
 
     `needs` are the sections without which it is skipped, `uses` those it can do without; `schema` stands for the
-    sections a Schema is made of. `summary` is one line, `why` and `remedy` are paragraphs.
+    sections a Schema is made of. `summary` is one line; `why`, `remedy` and `unreported` are
+    paragraphs.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Check:
     summary: str
     why: str
     remedy: str
+    unreported: str
 
     @property
     def sections(self) -> frozenset[str]:
@@ -99,6 +102,7 @@ def _describe(name: str, module: ModuleType) -> Check:
         else:
             uses.append(parameter.name)
     summary, _, page = inspect.cleandoc(module.__doc__).partition("\n")
+    page, _, unreported = page.partition(_UNREPORTED)
     why, _, remedy = page.partition(_REMEDY)
     return Check(
         id=name,
@@ -108,6 +112,12 @@ def _describe(name: str, module: ModuleType) -> Check:
         uses=tuple(uses),
         thresholds=thresholds,
         summary=summary.strip().removesuffix("."),
-        why=why.strip(),
-        remedy=remedy.strip(),
+        why=_paragraphs(why),
+        remedy=_paragraphs(remedy),
+        unreported=_paragraphs(unreported),
     )
+
+
+def _paragraphs(text: str) -> str:
+    stripped = text.strip()
+    return stripped[:1].upper() + stripped[1:]

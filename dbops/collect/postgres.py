@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from dbops.collect.builds import confirm_invalid
 from dbops.collect.sequences import read_sequence_keys, read_sequence_values
 from dbops.collect.session import ConnectionLostError, LookError, Session
 from dbops.snapshot.snapshot import SECTIONS, Section, Snapshot, Unavailable
@@ -74,6 +75,9 @@ def collect(
                 seen[name] = _read_section(session, name, seen)
                 if name == "server":
                     session.hide_schemas()
+        indexes = seen.get("indexes")
+        if isinstance(indexes, tuple):
+            seen["indexes"] = confirm_invalid(session, indexes)
     except (ConnectionLostError, LookError) as error:
         interrupted = str(error)
         for name in wanted:

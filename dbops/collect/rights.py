@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """What is needed, what is missed without it, and what gives it: `{role}` and `{schema}` stand for names."""
+    """What is needed, what is missed without it, and what gives it: `{role}` and `{schema}` stand for names.
+
+    `checks` names those that miss anything, None all that read the section.
+    """
 
     needs: str
     without: str
     grant: str
+    checks: frozenset[str] | None = None
 
 
 RIGHTS: Final[Mapping[str, Right]] = {
@@ -23,6 +27,7 @@ RIGHTS: Final[Mapping[str, Right]] = {
         needs="pg_monitor (of it, pg_read_all_stats)",
         without="while a table is being vacuumed, an invalid index of it cannot be told from one that is being built",
         grant="GRANT pg_monitor TO {role};",
+        checks=frozenset({"invalid_index", "unindexed_foreign_key"}),
     ),
     "sequence_values": Right(
         needs="SELECT on the sequences",
@@ -35,3 +40,9 @@ RIGHTS: Final[Mapping[str, Right]] = {
         grant="GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
     ),
 }
+
+
+def rights_of(check: str, sections: Iterable[str]) -> list[Right]:
+    """Return what a role must be allowed so that `check`, which reads `sections`, misses nothing."""
+    found = (RIGHTS[section] for section in sorted(sections) if section in RIGHTS)
+    return [right for right in found if right.checks is None or check in right.checks]

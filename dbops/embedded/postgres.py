@@ -21,7 +21,7 @@ from dbops.embedded.places import check_socket_path, is_locked, locked, own_dire
 from dbops.errors import EmbeddedServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from dbops.embedded.binaries import Binaries
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 300  # recovery after a crash takes its time; a server that died is noticed at once
 STOP_TIMEOUT_S = 60
 ORPHANS_TIMEOUT_S = 15
+PROCESSES = Path("/proc")  # not on every system
 LOG_LIMIT_BYTES = 16 * 1024**2
 _LINE_PREFIX = re.compile(r"^\S+ \S+ \S+ \[\d+\] ")
 
@@ -77,10 +78,11 @@ class Cluster:
         """Whether any process of the server lives: a zombie does not, one that still starts does."""
         return is_locked(self._marker) or self.endpoint.ping() is not Ping.NO_RESPONSE
 
-    def ensure_started(self, choose: Callable[[int | None], Binaries]) -> bool:
+    def ensure_started(self, find: Callable[[int | None], Sequence[Binaries]]) -> bool:
         """Start the server unless it runs; any number of processes may ask at once. True if it was started now.
 
-        `choose` is asked for the programs only when they are needed, with the major version of the data at hand.
+        `find` is asked for the programs only when they are needed, with the major version of the data at hand; it
+        gives them best first, and new data is made by the first that can.
         Raises EmbeddedServerError when the server cannot be started, with what it said.
         """
         if self.endpoint.running() is not None:
@@ -90,10 +92,11 @@ class Cluster:
         with self._starting():
             if self.endpoint.running() is not None:
                 return False
-            binaries = choose(data_major(self.data_dir))
+            candidates = find(data_major(self.data_dir))
+            binaries = candidates[0]
             started = self.endpoint.ping() is Ping.NO_RESPONSE
             if started:
-                self._start(binaries)
+                binaries = self._start(candidates)
             self._wait_until_ready()
             if self.prepare is not None:
                 self.prepare(self)
@@ -143,12 +146,13 @@ class Cluster:
             busy=f"another process has been starting or stopping the server of {self.data_dir} for {START_TIMEOUT_S} s",
         )
 
-    def _start(self, binaries: Binaries) -> None:
+    def _start(self, candidates: Sequence[Binaries]) -> Binaries:
+        """Start the server of the first candidate that can; gives its programs where the account reaches them."""
         if self.data_dir.exists():
-            self._check_data(binaries)
-        binaries = reachable_binaries(binaries, self.account)
-        if not self.data_dir.exists():
-            make_data_directory(self.data_dir, binaries, self.account)
+            self._check_data(candidates[0])
+            binaries = reachable_binaries(candidates[0], self.account)
+        else:
+            binaries = self._make_data(candidates)
         orphans = f"processes of an earlier server still work on {self.data_dir}"
         with locked(self._marker, self.account, timeout_s=ORPHANS_TIMEOUT_S, busy=orphans) as lock:
             self._clear_leftovers()
@@ -157,6 +161,23 @@ class Cluster:
                 self.log_path.replace(self.log_path.with_suffix(".log.1"))
             server = (binaries.program("postgres"), "-D", self.data_dir)
             self.account.spawn(server, log_path=self.log_path, keep_open=lock)
+        return binaries
+
+    def _make_data(self, candidates: Sequence[Binaries]) -> Binaries:
+        """A server whose programs and libraries are of different packages cannot load plpgsql: then the next is tried.
+
+        Raises the first one's EmbeddedServerError when none can.
+        """
+        errors = []
+        for candidate in candidates:
+            try:
+                binaries = reachable_binaries(candidate, self.account)
+                make_data_directory(self.data_dir, binaries, self.account)
+            except EmbeddedServerError as error:
+                errors.append(error)
+            else:
+                return binaries
+        raise errors[0]
 
     def _check_data(self, binaries: Binaries) -> None:
         own_directory(self.data_dir, self.account)
@@ -180,7 +201,7 @@ class Cluster:
         this directory holds no lock and is left to PostgreSQL's own judgement.
         """
         pid = self._pid()
-        if pid is None or not _is_postgres(pid):
+        if pid is None or not self._is_served_by(pid):
             for path in (self._pid_path, self.endpoint.socket_path, Path(f"{self.endpoint.socket_path}.lock")):
                 path.unlink(missing_ok=True)
         self.endpoint.forget()
@@ -206,7 +227,7 @@ class Cluster:
             return False
         for signal_number, patience_s in ((signal.SIGINT, STOP_TIMEOUT_S), (signal.SIGQUIT, ORPHANS_TIMEOUT_S)):
             pid = self._pid()
-            if pid is not None and _is_postgres(pid):
+            if pid is not None and self._is_served_by(pid):
                 os.kill(pid, signal_number)
             elif signal_number == signal.SIGINT:
                 continue  # what a killed server left behind ends by itself, or not at all
@@ -225,6 +246,18 @@ class Cluster:
             return int(self._pid_path.read_text(encoding="utf-8").split("\n", 1)[0])
         except (FileNotFoundError, ValueError):
             return None
+
+    def _is_served_by(self, pid: int) -> bool:
+        """Whether the pid is that of a live server of this directory, and not of a zombie or some other program."""
+        if not PROCESSES.exists():
+            return _exists(pid)
+        process = PROCESSES / str(pid)
+        try:
+            if os.fsencode(self.data_dir) in (process / "cmdline").read_bytes():
+                return True
+            return (process / "cwd").readlink() == self.data_dir
+        except (FileNotFoundError, PermissionError):
+            return False
 
     def _settings_text(self) -> str:
         settings = {
@@ -250,9 +283,9 @@ class Cluster:
         return "; ".join(_LINE_PREFIX.sub("", line) for line in lines[-3:]) or "its log is empty"
 
 
-def _is_postgres(pid: int) -> bool:
-    """Whether a live PostgreSQL process has this pid: no zombie, and no other program that got the number since."""
+def _exists(pid: int) -> bool:
     try:
-        return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
+        os.kill(pid, 0)
+    except ProcessLookupError:
         return False
+    return True

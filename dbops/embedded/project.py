@@ -76,7 +76,7 @@ class ProjectServers:
         try:
             if postgres and Endpoint(self.socket_dir).running() is None:
                 self._make_home()
-                started = self.cluster.ensure_started(self._choose)
+                started = self.cluster.ensure_started(self._find)
             program = find_valkey()
             if valkey and program is not None:
                 started = self.valkey.ensure_started(program) or started
@@ -136,5 +136,5 @@ class ProjectServers:
             parent.mkdir(exist_ok=True)
             parent.chmod(0o755)  # whatever the umask: the server's account has to pass
 
-    def _choose(self, major: int | None) -> Binaries:
+    def _find(self, major: int | None) -> list[Binaries]:
         return find_binaries(self.pg_bin, major=major)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from dbops.findings.fix import Fix
-from dbops.snapshot.names import derived_name, qualified, quote_ident
+from dbops.snapshot.names import qualified, quote_ident
+
+#: How the definitions of constraints begin that an index upholds: these cannot be NOT VALID.
+_WITH_INDEX: Final = ("UNIQUE", "PRIMARY KEY", "EXCLUDE")
+#: How the definitions of constraints end that are to come back without looking at the rows.
+_UNPROVED: Final = ("NOT VALID", "NOT ENFORCED")
 
 
 class Change(Protocol):
@@ -18,11 +23,16 @@ class Change(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """A partition that has to get its own part of an index: where it hangs, and whether it is partitioned itself."""
+    """A partition that has to get its own part of an index: where it hangs, and whether it is partitioned itself.
+
+    `existing` is the definition of an index that it has already and that can become the part, under `index_name`.
+    """
 
     schema: str
     name: str
+    index_name: str
     is_partitioned: bool
+    existing: str | None = None
     partitions: tuple[Partition, ...] = ()
 
 
@@ -45,7 +55,7 @@ class CreateIndex:
         drop = "DROP INDEX" if self.is_partitioned else "DROP INDEX CONCURRENTLY"
         return Fix(
             sql=sql,
-            undo=(f"{drop} {qualified(self.schema, self.name)};",),
+            undo=(f"{drop} {qualified(self.schema, self.name)};", *self._restored(self.partitions)),
             in_transaction=False,
             caution=caution,
             change=self,
@@ -60,12 +70,21 @@ class CreateIndex:
         only = f"CREATE INDEX {quote_ident(name)} ON ONLY {qualified(schema, table)} "
         sql = [only + "(" + ", ".join(quote_ident(column) for column in self.columns) + ");"]
         for partition in partitions:
-            part = derived_name(partition.name, *self.columns, suffix="idx")
-            if partition.is_partitioned:
+            part = partition.index_name
+            if partition.existing is None and partition.is_partitioned:
                 sql += self._on_partitions(partition.schema, partition.name, part, partition.partitions)
-            else:
+            elif partition.existing is None:
                 sql.append(self._create("INDEX CONCURRENTLY", partition.schema, partition.name, part))
             sql.append(f"ALTER INDEX {qualified(schema, name)} ATTACH PARTITION {qualified(partition.schema, part)};")
+        return sql
+
+    def _restored(self, partitions: tuple[Partition, ...]) -> list[str]:
+        """What was attached goes with the whole, so that undoing has to build it again."""
+        sql = []
+        for partition in partitions:
+            if partition.existing is not None:
+                sql.append(_create_again(partition.existing, partition.index_name, partition.is_partitioned))
+            sql += self._restored(partition.partitions)
         return sql
 
 
@@ -82,19 +101,15 @@ class DropIndex:
         if self.is_partitioned:
             return Fix(
                 sql=(f"DROP INDEX {qualified(self.schema, self.name)};",),
-                undo=(f"{self.definition};",),
+                undo=(_create_again(self.definition, self.name, is_partitioned=True),),
                 caution=caution
                 or "locks the table and all its partitions for a moment: an index of a partitioned table "
                 "cannot be dropped concurrently",
                 change=self,
             )
-        create, unique, concurrently = "CREATE INDEX ", "CREATE UNIQUE INDEX ", "CONCURRENTLY "
-        undo = self.definition.replace(unique, unique + concurrently, 1)
-        if undo == self.definition:
-            undo = self.definition.replace(create, create + concurrently, 1)
         return Fix(
             sql=(f"DROP INDEX CONCURRENTLY {qualified(self.schema, self.name)};",),
-            undo=(f"{undo};",),
+            undo=(_create_again(self.definition, self.name, is_partitioned=False),),
             in_transaction=False,
             caution=caution,
             change=self,
@@ -128,13 +143,12 @@ class DropConstraint:
 
     def fix(self, *, caution: str | None = None) -> Fix:
         table, name = qualified(self.schema, self.table), quote_ident(self.name)
-        not_valid = "" if self.definition.endswith("NOT VALID") else " NOT VALID"
+        add = f"ALTER TABLE {table} ADD CONSTRAINT {name} {self.definition}"
+        validate = f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
+        is_as_it_was = self.definition.startswith(_WITH_INDEX) or self.definition.endswith(_UNPROVED)
         return Fix(
             sql=(f"ALTER TABLE {table} DROP CONSTRAINT {name};",),
-            undo=(
-                f"ALTER TABLE {table} ADD CONSTRAINT {name} {self.definition}{not_valid};",
-                f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
-            ),
+            undo=(f"{add};",) if is_as_it_was else (f"{add} NOT VALID;", validate),
             caution=caution,
             change=self,
         )
@@ -194,6 +208,15 @@ class Statements:
 
     def fix(self, *, caution: str | None = None) -> Fix:
         return Fix(sql=self.sql, undo=self.undo, in_transaction=self.in_transaction, caution=caution, change=self)
+
+
+def _create_again(definition: str, name: str, is_partitioned: bool) -> str:
+    """Return the server's CREATE INDEX of an index as a statement that brings all of it back, its parts too."""
+    before, _, after = definition.partition(f"INDEX {quote_ident(name)} ON ")
+    if not after:
+        return f"{definition};"
+    concurrently = "" if is_partitioned else "CONCURRENTLY "
+    return f"{before}INDEX {concurrently}{quote_ident(name)} ON {after.removeprefix('ONLY ')};"
 
 
 def _alter_type(column: ColumnType, new_type: str, using: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dbops import __version__
 from dbops.analysis.registry import checks
 from dbops.analysis.settings import unknown_check
-from dbops.collect.rights import RIGHTS
+from dbops.collect.rights import rights_of
 from dbops.errors import UsageError
 from dbops.management.looks import chosen_checks
 from dbops.management.names import refuse_together
@@ -18,8 +18,6 @@ from dbops.render import catalogue, json, text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dbops.analysis.registry import Check
-    from dbops.collect.rights import Right
     from dbops.findings.report import Report
     from dbops.management.surface import Surface
 
@@ -29,7 +27,7 @@ def reports_as(options: Mapping[str, Any], reports: Sequence[Report], surface: S
     if options["format"] == "json":
         return json.render(reports, generated_at=datetime.now(UTC), version=__version__)
     scope, verbosity = _scope(options), options["verbosity"]
-    grants = {check.id: [right.grant for right in _rights(check)] for check in checks().values()}
+    grants = {check.id: [right.grant for right in rights_of(check.id, check.sections)] for check in checks().values()}
     pages = (
         text.render(report, **asdict(surface), verbosity=verbosity, scope=scope, grants=grants) for report in reports
     )
@@ -55,12 +53,7 @@ def checks_as(options: Mapping[str, Any], surface: Surface) -> str:
     if options["explain"] not in checks():
         raise unknown_check(options["explain"])
     check = checks()[options["explain"]]
-    return catalogue.render_page(check, _rights(check), **asdict(surface))
-
-
-def _rights(check: Check) -> list[Right]:
-    """Return what a role must be allowed for what `check` reads, beside what the schema is made of."""
-    return [RIGHTS[section] for section in check.needs + check.uses if section in RIGHTS]
+    return catalogue.render_page(check, rights_of(check.id, check.sections), **asdict(surface))
 
 
 def _scope(options: Mapping[str, Any]) -> str | None:

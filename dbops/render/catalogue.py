@@ -19,7 +19,6 @@ _TAGS: Final = {
     Tag.LIVE: "the living database: its rows, sequences and statistics",
 }
 #: The word in a check's page that opens the part about what stays silent.
-_DECOYS: Final = "Not reported:"
 _LIST_MARK: Final = re.compile(r"([-*•]|\d+[.)]|\([a-z0-9]\)) +")
 
 
@@ -36,6 +35,8 @@ class Described(Protocol):
     def why(self) -> str: ...
     @property
     def remedy(self) -> str: ...
+    @property
+    def unreported(self) -> str: ...
     @property
     def thresholds(self) -> Mapping[str, object]: ...
 
@@ -80,12 +81,12 @@ def render_page(
     page.line(styled((check.id, "bold"), (f"  {check.tag}", "dim")))
     page.blank()
     page.prose(check.summary, indent=2)
-    remedy, _, decoys = check.remedy.partition(_DECOYS)
-    for heading, text in (("Why it matters", check.why), ("How to fix it", remedy), ("Not reported", decoys)):
+    parts = {"Why it matters": check.why, "How to fix it": check.remedy, "Not reported": check.unreported}
+    for heading, text in parts.items():
         if text:
             page.blank()
             page.line(styled((heading, "bold")))
-            _paragraphs(page, text.strip())
+            _paragraphs(page, text)
     for number, right in enumerate(rights):
         page.blank()
         if number == 0:
@@ -109,7 +110,7 @@ def render_page(
 
 def _paragraphs(page: Page, text: str) -> None:
     """Add paragraphs: prose is wrapped anew, an item of a list hangs, and what is indented is code."""
-    for number, paragraph in enumerate(re.split(r"\n[ \t]*\n", text[:1].upper() + text[1:])):
+    for number, paragraph in enumerate(re.split(r"\n[ \t]*\n", text)):
         if number:
             page.blank()
         if paragraph.startswith((" ", "\t")):

@@ -65,13 +65,13 @@ def load(text: str) -> Snapshot:
 def _section(name: str, section: dict[str, Any]) -> Section:
     if "unavailable" in section:
         return Unavailable(section["unavailable"])
-    row_class = SECTIONS[name]
-    decoders = _decoders(row_class)
-    return tuple(row_class(**{key: decoders[key](value) for key, value in row.items()}) for row in section["rows"])
+    decoders = _decoders(name)
+    return tuple(SECTIONS[name](**{key: decoders[key](value) for key, value in row.items()}) for row in section["rows"])
 
 
 @cache
-def _decoders(row_class: type[Any]) -> dict[str, Any]:
+def _decoders(section: str) -> dict[str, Any]:
+    row_class = SECTIONS[section]
     hints = get_type_hints(row_class)
     return {field.name: _decoder(hints[field.name]) for field in fields(row_class)}
 

@@ -1,7 +1,8 @@
-"""What an index can answer, whatever its name: which indexes are the same, which contains another, which serves a key."""
+"""What an index can answer, whatever its name: which are the same, which contains another, which serves a look-up."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _WITHOUT_PARAMETERS: Final = frozenset({"btree", "hash"})
 #: DESC and NULLS FIRST, the two bits of pg_index.indoption, both turned: the order of a backward scan.
 _BACKWARD: Final = 3
+_LEFTOVER: Final = re.compile(r"_cc(new|old)\d*\Z")
 _OPENING: Final = "([{"
 _CLOSING: Final = ")]}"
 _QUOTES: Final = "'\""
@@ -73,9 +75,7 @@ def shape_of(index: Index) -> Shape | None:
     expressions = iter(() if index.expressions is None else split_expressions(index.expressions))
     keys = tuple(
         Key(column, None if column else next(expressions, None), operator_class, collation)
-        for column, operator_class, collation in zip(
-            index.keys, index.operator_classes, index.collations, strict=False
-        )
+        for column, operator_class, collation in zip(index.keys, index.operator_classes, index.collations, strict=False)
     )
     is_known = len(keys) == index.key_count and not any(key.column == 0 and key.expression is None for key in keys)
     parameters = None if index.method in _WITHOUT_PARAMETERS else _nameless(index)
@@ -99,6 +99,19 @@ def is_usable(index: Index) -> bool:
     return index.is_valid and index.is_ready and index.is_live
 
 
+def enforced(index: Index) -> tuple[bool, ...]:
+    """Return what `index` enforces beside what it answers: uniqueness, of NULLs too or not, at once or deferrable."""
+    return index.is_unique, index.is_unique and index.nulls_not_distinct, index.is_immediate, index.is_exclusion
+
+
+def is_leftover(index: Index) -> bool:
+    """Return whether `index` is what an interrupted REINDEX CONCURRENTLY left: its half-built copy, or the old index.
+
+    The server names them so (`_ccnew`, `_ccold`, with a number where that is taken); both are to be dropped.
+    """
+    return not index.is_valid and _LEFTOVER.search(index.name) is not None
+
+
 def serves_look_up(index: Index, columns: Mapping[int, str]) -> bool | None:
     """Return whether `index`, once usable, finds rows by the equality of all `columns` (their names by number).
 
@@ -109,7 +122,7 @@ def serves_look_up(index: Index, columns: Mapping[int, str]) -> bool | None:
     if index.method == "btree":
         leads = frozenset(index.keys[:count]) == frozenset(columns)
     else:
-        leads = index.method == "hash" and index.keys == tuple(columns)
+        leads = index.method == "hash" and count == 1 and index.keys == tuple(columns)
     if not leads or not index.is_partial:
         return leads
     return None if index.predicate is None else _leaves_out_only_nulls(index.predicate, columns.values())
@@ -150,7 +163,7 @@ def _nameless(index: Index) -> str | None:
 
 
 def _leaves_out_only_nulls(predicate: str, names: Collection[str]) -> bool:
-    """Return whether a predicate, as the server prints it, is `a IS NOT NULL` for some of the columns, joined by AND."""
+    """Return whether a predicate, as the server prints it, is `a IS NOT NULL` for some of the columns, ANDed."""
     # Which words need quotes differs between servers; a name of several words always does.
     spelled = {*map(quote_ident, names), *(name for name in names if name.isidentifier())}
     terms = {f"({name} IS NOT NULL)" for name in spelled}

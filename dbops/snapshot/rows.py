@@ -156,7 +156,7 @@ class Constraint:
 
     NOT NULL constraints (catalogued from PostgreSQL 18) are listed only when they are not validated.
     `on_delete` and `on_update` are pg_constraint's letters (`a` no action, `r` restrict, `c` cascade, `n` null,
-    `d` default) or empty. `is_inherited` tells a constraint that a partition or an inheritance child has from its parent.
+    `d` default) or empty. `is_inherited` marks what a partition or an inheritance child has from its parent.
     """
 
     oid: int
@@ -206,7 +206,10 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequenceValue:
-    """Where a sequence stands: `unseen` says why, when it could not be read."""
+    """Where a sequence stands: `unseen` says why, when it could not be read.
+
+    A standby sees it up to 32 values further than it is, as WAL carries it ahead (SEQ_LOG_VALS in PostgreSQL's source).
+    """
 
     sequence_oid: int
     last_value: int | None

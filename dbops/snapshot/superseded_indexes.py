@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from dbops.snapshot.index_shape import Shape, is_usable, shape_of
+from dbops.snapshot.index_shape import Shape, enforced, is_usable, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from dbops.snapshot.rows import Index, Table
     from dbops.snapshot.schema import Schema
 
+#: The bit of pg_index.indoption.
+_DESC: Final = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """An index that could go, and the one that does its work: the same again, or one that merely contains it."""
+    """An index that could go, and the one that does its work from then on.
+
+    `twin` is the same index again, None when there is only a wider one. Mostly it is the one that is kept.
+    """
 
     index: Index
     kept: Index
-    is_duplicate: bool
+    twin: Index | None
 
 
 def superseded(schema: Schema) -> list[Superseded]:
@@ -36,10 +42,12 @@ def superseded(schema: Schema) -> list[Superseded]:
     for table in _from_the_top(schema):
         indexes = schema.indexes_of(table.oid)
         gone.update(index.oid for index in indexes if index.parent_oid in gone)
-        candidates = _Candidates(schema, (index for index in indexes if index.oid not in gone), needed)
-        for one in (*candidates.duplicates(), *candidates.redundant()):
-            found.append(one)
-            gone.add(one.index.oid)
+        candidates = _Candidates(schema, [index for index in indexes if index.oid not in gone], needed)
+        twins, wider = candidates.duplicates(), candidates.redundant()
+        found += [Superseded(index, wider.get(twin.oid, twin), twin) for index, twin in twins]
+        found += [Superseded(schema.indexes[oid], kept, None) for oid, kept in wider.items()]
+        gone.update(index.oid for index, _ in twins)
+        gone.update(wider)
     return found
 
 
@@ -47,12 +55,14 @@ def incomparable(schema: Schema) -> list[Index]:
     """Return the indexes of which too little could be read to compare them with the table's others."""
     return [
         index
-        for index in schema.indexes.values()
-        if is_usable(index)
+        for table in _from_the_top(schema)
+        for index in schema.indexes_of(table.oid)
+        if index.parent_oid is None
+        and is_usable(index)
         and shape_of(index) is None
         and any(
             other is not index and other.method == index.method and is_usable(other)
-            for other in schema.indexes_of(index.table_oid)
+            for other in schema.indexes_of(table.oid)
         )
     ]
 
@@ -60,38 +70,42 @@ def incomparable(schema: Schema) -> list[Index]:
 class _Candidates:
     """The usable indexes of one table, and which of them could go."""
 
-    def __init__(self, schema: Schema, indexes: Iterable[Index], needed: set[int | None]) -> None:
+    def __init__(self, schema: Schema, indexes: Sequence[Index], needed: set[int | None]) -> None:
         self._schema = schema
         self._needed = needed
         shapes = ((index, shape_of(index)) for index in indexes if is_usable(index))
         self._indexes = [(index, shape) for index, shape in shapes if shape is not None]
 
-    def duplicates(self) -> Iterator[Superseded]:
-        """Iterate over the indexes that are the same as another, and enforce the same; the best of each kind stays.
+    def duplicates(self) -> list[tuple[Index, Index]]:
+        """Return the indexes that are the same as another and enforce the same, each with the best of its kind.
 
-        What remains of the candidates afterwards has no duplicates that could go.
+        They are candidates no more: among what remains, no two that could go are the same.
         """
         alike: dict[object, list[Index]] = defaultdict(list)
         for index, shape in self._indexes:
             if not index.is_exclusion:
-                alike[shape, *_enforced(index)].append(index)
-        dropped: set[int] = set()
+                alike[shape, *enforced(index)].append(index)
+        found = []
         for group in alike.values():
-            kept, *others = sorted(group, key=self._rank)
-            for index in others:
-                if not self._must_stay(index):
-                    dropped.add(index.oid)
-                    yield Superseded(index, kept, is_duplicate=True)
-        self._indexes = [(index, shape) for index, shape in self._indexes if index.oid not in dropped]
+            best, *others = sorted(group, key=self._rank)
+            found += [(index, best) for index in others if not self._must_stay(index)]
+        gone = {index.oid for index, _ in found}
+        self._indexes = [(index, shape) for index, shape in self._indexes if index.oid not in gone]
+        return found
 
-    def redundant(self) -> Iterator[Superseded]:
-        """Iterate over the indexes that enforce nothing and whose keys begin another, or are those of a unique one."""
+    def redundant(self) -> dict[int, Index]:
+        """Return the index to keep by the oid of each that enforces nothing and whose keys begin, or are, the other's.
+
+        Call it after `duplicates`: without twins nothing here is wider than itself, not even by a detour, so that of
+        all that are wider than an index some are wider than which there is none.
+        """
         wider = {index.oid: self._wider(index, shape) for index, shape in self._indexes if self._is_for_queries(index)}
-        for index, _shape in self._indexes:
-            staying = [(other, shape) for other, shape in wider.get(index.oid, ()) if not wider.get(other.oid)]
+        found = {}
+        for oid, others in wider.items():
+            staying = [(other, shape) for other, shape in others if not wider.get(other.oid)]
             if staying:
-                kept, _ = min(staying, key=_width)
-                yield Superseded(index, kept, is_duplicate=False)
+                found[oid], _ = min(staying, key=_width)
+        return found
 
     def _wider(self, index: Index, shape: Shape) -> list[tuple[Index, Shape]]:
         return [(other, its) for other, its in self._indexes if other is not index and its.extends(shape)]
@@ -125,13 +139,9 @@ class _Candidates:
             not index.is_primary,
             not self._must_stay(index),
             index.constraint_oid is None,
-            index.options,
+            sum(option & _DESC for option in index.options),
             index.name,
         )
-
-
-def _enforced(index: Index) -> tuple[bool, ...]:
-    return index.is_unique, index.is_unique and index.nulls_not_distinct, index.is_immediate
 
 
 def _width(candidate: tuple[Index, Shape]) -> tuple[object, ...]:
@@ -141,8 +151,8 @@ def _width(candidate: tuple[Index, Shape]) -> tuple[object, ...]:
 
 def _from_the_top(schema: Schema) -> Iterator[Table]:
     """Iterate over all tables that belong to no extension, each before its partitions."""
-    waiting = list(schema.roots())
+    waiting = deque(schema.roots())
     while waiting:
-        table = waiting.pop()
+        table = waiting.popleft()
         yield table
-        waiting += schema.partitions_of(table.oid)
+        waiting.extend(schema.partitions_of(table.oid))

@@ -70,3 +70,10 @@ def test_anything_else_is_refused_with_the_default(value: object) -> None:
 def test_an_unknown_threshold_is_refused_with_those_there_are() -> None:
     (problem,) = check_thresholds("exhausted_sequence", {"ratio": 0.7})
     assert "used_ratio" in str(problem)
+
+
+def test_the_parts_of_a_page_are_apart() -> None:
+    page = checks()["invalid_index"]
+    assert page.remedy.startswith("What an interrupted")
+    assert page.unreported.startswith("An index that is being built")
+    assert "How to fix" not in page.why + page.remedy + page.unreported

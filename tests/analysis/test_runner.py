@@ -21,7 +21,7 @@ A_FINDING = Finding(target=Target(Kind.TABLE, "public.task"), message="it is wro
 
 def a_check(run: Callable[..., Iterable[Finding | Unseen]], name: str = "some_check", **values: Any) -> Check:
     described = {"needs": (), "uses": (), "thresholds": {}, "tag": Tag.STRUCTURAL, **values}
-    return Check(id=name, run=run, summary="", why="", remedy="", **described)
+    return Check(id=name, run=run, summary="", why="", remedy="", unreported="", **described)
 
 
 def a_snapshot(**sections: Any) -> Snapshot:
@@ -72,8 +72,13 @@ def test_a_section_nobody_collected_skips_it() -> None:
 
 def test_a_section_it_can_do_without_is_none() -> None:
     given: list[Any] = []
-    check = a_check(lambda tables: given.append(tables) or (), uses=("tables",))
-    assert outcome(check, a_snapshot(tables=Unavailable("permission denied")))[0] is Outcome.OK
+
+    def check(tables: Any = None) -> Iterable[Finding]:
+        given.append(tables)
+        return ()
+
+    without = a_snapshot(tables=Unavailable("permission denied"))
+    assert outcome(a_check(check, uses=("tables",)), without)[0] is Outcome.OK
     assert given == [None]
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -38,6 +39,11 @@ def rows(snapshot: Snapshot, section: str) -> dict[str, Any]:
     found = snapshot.section(section)
     assert not isinstance(found, Unavailable), found
     return {row.name: row for row in found}
+
+
+def built_or_canceled(connection: psycopg.Connection) -> None:
+    with suppress(psycopg.errors.QueryCanceled):
+        connection.execute("CREATE INDEX CONCURRENTLY slow ON orders (customer_id)")
 
 
 def complete(snapshot: Snapshot) -> bool:
@@ -319,6 +325,28 @@ def test_a_concurrent_build_is_known_to_be_one(database: Database) -> None:
         build.join()
     assert [(index.is_valid, index.is_being_built) for index in seen.values()] == [(False, True), (False, None)]
     assert rows(snapshot_of(database), "indexes")["slow"].is_being_built is False
+
+
+def test_a_build_that_ends_during_the_look_is_not_taken_for_one_given_up(database: Database) -> None:
+    """The catalogue is seen as it was when the look began, the locks as they are when it comes to the indexes."""
+    database.execute(SHOP)
+    writer, building = database.connect(autocommit=False), database.connect()
+    writer.execute("INSERT INTO orders (customer_id) VALUES (1)")
+    build = threading.Thread(target=built_or_canceled, args=(building,))
+    build.start()
+    while not database.execute("SELECT 1 FROM pg_class WHERE relname = 'slow'"):
+        time.sleep(0.01)
+
+    def finish(step: str, _done: int, _total: int) -> None:
+        # The look's own snapshot is older, and CONCURRENTLY waits for it: so the build is given up here instead.
+        if step == "indexes":
+            building.cancel_safe()
+            build.join()
+            writer.rollback()
+            database.execute("DROP INDEX slow")
+
+    snapshot = collect(Session(database.connect(), psycopg.Error), alias=None, database="", progress=finish)
+    assert rows(snapshot, "indexes")["slow"].is_being_built is True
 
 
 def test_only_what_was_asked_for_is_read(database: Database) -> None:

@@ -45,7 +45,7 @@ def test_with_all_the_grants_nothing_is_unseen(database: Database) -> None:
     for right in RIGHTS.values():
         database.execute(right.grant.format(role=role, schema="public"))
     snapshot = snapshot_of(database, role=role)
-    assert {section: unseen(snapshot, section) for section in RIGHTS} == dict.fromkeys(RIGHTS, set())
+    assert {section: unseen(snapshot, section) for section in RIGHTS} == {section: set() for section in RIGHTS}
 
 
 def test_rights_are_stated_for_sections_that_exist() -> None:

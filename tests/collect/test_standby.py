@@ -27,11 +27,21 @@ def standby(database: Database, place: Path) -> Iterator[Cluster]:
     primary.cluster.account.take(place)
     data_dir = place / "data"
     program = primary.binaries.program("pg_basebackup")
-    argv = [program, "-D", data_dir, "-d", primary.dsn(), "--write-recovery-conf", "-Xfetch", "-cfast", "--no-sync"]
+    argv: list[str | Path] = [
+        program,
+        "-D",
+        data_dir,
+        "-d",
+        primary.dsn(),
+        "--write-recovery-conf",
+        "-Xfetch",
+        "-cfast",
+        "--no-sync",
+    ]
     copied = primary.cluster.account.run(argv)
     assert copied.returncode == 0, copied.stderr
     cluster = Cluster(data_dir, place / "socket", durable=False, account=primary.cluster.account)
-    cluster.ensure_started(lambda _: primary.binaries)
+    cluster.ensure_started(lambda _: [primary.binaries])
     yield cluster
     cluster.stop()
 

@@ -17,7 +17,7 @@ import pytest
 from dbops.embedded.places import private_name
 from dbops.embedded.project import DATA_DIRECTORY, SOCKETS_DIRECTORY
 from tests.config.conftest import PRODUCTION, copy_project
-from tests.people import PEOPLE, Person, person
+from tests.people import PEOPLE, TESTS_OWN, Person, person
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +75,7 @@ def clone(somebody: Person, place: Path) -> Iterator[Clone]:
 
 
 as_root = pytest.mark.parametrize("somebody", ["root"], indirect=True)
+as_tests_own = pytest.mark.parametrize("somebody", [TESTS_OWN], indirect=True)
 
 
 def test_a_day_with_the_embedded_servers(clone: Clone) -> None:
@@ -108,7 +109,7 @@ def test_a_day_with_the_embedded_servers(clone: Clone) -> None:
     assert list(clone.person.home.iterdir()) == []
 
 
-@as_root
+@as_tests_own
 def test_reset_destroys_only_when_told_to(clone: Clone) -> None:
     assert clone.manage("embedded", "start").returncode == 0
     data_dir = clone.project / ".dbops/postgres"
@@ -185,7 +186,7 @@ def test_a_socket_directory_that_another_user_planted_is_refused(clone: Clone) -
         planted.rmdir()
 
 
-@as_root
+@as_tests_own
 def test_in_production_nothing_is_started_unless_told(clone: Clone) -> None:
     refused = clone.manage("embedded", "start", **PRODUCTION)
     assert refused.returncode == 2
@@ -196,7 +197,7 @@ def test_in_production_nothing_is_started_unless_told(clone: Clone) -> None:
     assert "DATABASE_URL is set" in allowed.stderr
 
 
-@as_root
+@as_tests_own
 def test_commands_without_a_database_start_nothing(clone: Clone) -> None:
     for line in ("help", "migrate --help", "collectstatic --noinput -v0"):
         assert clone.manage(*line.split()).returncode == 0
@@ -204,7 +205,7 @@ def test_commands_without_a_database_start_nothing(clone: Clone) -> None:
     assert not (clone.project / ".dbops").exists()
 
 
-@as_root
+@as_tests_own
 def test_a_start_that_fails_is_one_line_its_hint_and_exit_2(clone: Clone, place: Path) -> None:
     nothing = place / "nothing"
     nothing.mkdir()

@@ -50,6 +50,23 @@ def test_servers_are_needed_by_what_asks_the_projects_database(line: str, needed
 
 
 @pytest.mark.parametrize(
+    ("line", "needed"),
+    [
+        ("dbanalyze", False),
+        ("dbanalyze --strict", False),
+        ("dbanalyze --database default", True),
+        ("dbanalyze shop", True),
+        ("migrate", True),
+    ],
+)
+def test_a_dsn_in_the_environment_stands_for_another_database_unless_one_is_named(
+    line: str, needed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBOPS_DSN", "postgresql://h/shop")
+    assert needs_servers(["manage.py", *line.split()]) is needed
+
+
+@pytest.mark.parametrize(
     "command",
     [
         ("migrate",),

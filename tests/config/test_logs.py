@@ -8,9 +8,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from config.logs import JsonFormatter
+from tests.config.conftest import DEVELOPMENT
 
 if TYPE_CHECKING:
-    from tests.config.conftest import DEVELOPMENT, RunPython
+    from tests.config.conftest import RunPython
 
 QUERY = """
 from django.db import connection

@@ -21,7 +21,7 @@ class MakeCluster(Protocol):
 
 @pytest.fixture(scope="session")
 def binaries() -> Binaries:
-    return find_binaries()
+    return find_binaries()[0]
 
 
 @pytest.fixture(scope="session")

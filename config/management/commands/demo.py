@@ -123,7 +123,7 @@ def _admin() -> str:
     """Make the demo's administrator, or give it a new password; return the password."""
     password = secrets.token_urlsafe(12)
     manager = get_user_model()._default_manager
-    user = manager.filter(email=ADMIN).first() or manager.create_superuser(email=ADMIN)  # type: ignore[attr-defined]
+    user = manager.filter(email=ADMIN).first() or manager.create_superuser(email=ADMIN)
     user.set_password(password)
     user.save()
     return password

@@ -1,0 +1,198 @@
+"""A sequence that has little left to give.
+
+When a sequence is used up, or the column that it feeds cannot hold what it gives, every INSERT that takes its key
+from it fails, and goes on failing. On a busy table that is an outage that no restart ends. The limit is the smaller
+of the sequence's own (its type, or a MAXVALUE) and that of every column that takes its default from it. An integer
+ends at 2,147,483,647, a smallint at 32,767; a sequence also loses the values of INSERTs that failed or were rolled
+back.
+
+How to fix:
+
+Where only the sequence is too narrow, ALTER SEQUENCE … AS bigint (or NO MAXVALUE) is all, and takes a moment.
+
+Where the column is too narrow, ALTER COLUMN … TYPE bigint rewrites its table, and so does the same change of every
+column that refers to it by a foreign key. All of it happens under exclusive locks, so that it suits small tables and
+planned downtime. A large table is widened without an outage in these steps:
+
+1. ALTER SEQUENCE … AS bigint, and ADD COLUMN id_new bigint.
+2. A trigger that copies id to id_new on INSERT and UPDATE.
+3. Fill id_new in batches of some thousand rows.
+4. CREATE UNIQUE INDEX CONCURRENTLY on id_new; ADD CHECK (id_new IS NOT NULL) NOT VALID, then VALIDATE it.
+5. The same for each column that refers to it, with foreign keys added NOT VALID and then validated.
+6. In one short transaction: drop the trigger, rename the columns, move the default or the identity, and let the
+   primary key take the new index over.
+
+In the models it is BigAutoField, or DEFAULT_AUTO_FIELD. To win time, a table whose keys were always positive can go
+on through the negative half: ALTER SEQUENCE … MINVALUE -2147483648 RESTART -2147483648.
+
+Not reported: a sequence that cycles, unless its column ends before it begins again. What was begun high is judged by
+how far it is from the end of its type; where somebody chose its MAXVALUE, by the way from its start to that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from dbops.findings.changes import Statements
+from dbops.findings.finding import Basis, Finding, Kind, Location, Severity, Tag, Target, Unseen
+from dbops.findings.type_changes import change_types, following, is_narrower
+from dbops.snapshot.amounts import format_count, plural
+from dbops.snapshot.key_columns import TableColumn, declared, referring
+from dbops.snapshot.sequence_facts import own_end, room, type_end
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dbops.findings.fix import Fix
+    from dbops.snapshot.rows import Sequence, SequenceValue
+    from dbops.snapshot.schema import Schema
+    from dbops.snapshot.sequence_facts import Room
+
+TAG = Tag.LIVE
+
+#: From here on it is a red condition, which caps the score.
+_RED_RATIO: Final = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A sequence and the columns it feeds: how far it can go, and what stops it first."""
+
+    schema: Schema
+    sequence: Sequence
+    fed: list[TableColumn]
+
+    @property
+    def referring(self) -> list[TableColumn]:
+        """The columns that refer to the fed ones by foreign keys, directly or in turn."""
+        return referring(self.schema, self.fed)
+
+    @property
+    def narrowest(self) -> TableColumn | None:
+        """The fed integer column that ends no later than the sequence itself; the earliest of several."""
+        ends = {column: end for column in self.fed if (end := self._end(column)) is not None}
+        first = min(ends, key=lambda column: self._sign * ends[column], default=None)
+        return first if first and self._sign * ends[first] <= self._sign * own_end(self.sequence) else None
+
+    @property
+    def limit(self) -> int:
+        """The last value that can be stored."""
+        end = self._end(self.narrowest) if self.narrowest else None
+        return own_end(self.sequence) if end is None else end
+
+    @property
+    def limit_of_types(self) -> int | None:
+        """The last value that could be stored if the sequence had no limit of its own but its type's."""
+        ends = [type_end(self.sequence.type, self._sign), *(self._end(column) for column in self.fed + self.referring)]
+        known = [end for end in ends if end is not None]
+        return min(known, key=lambda end: self._sign * end, default=None)
+
+    @property
+    def limited_by(self) -> str:
+        """What ends first: a type, or MAXVALUE or MINVALUE."""
+        if self.narrowest:
+            return self.narrowest.column.base_type
+        return self.bound if self.has_chosen_end else self.sequence.type
+
+    @property
+    def has_chosen_end(self) -> bool:
+        """Whether somebody gave the sequence another end than its type's."""
+        return own_end(self.sequence) != type_end(self.sequence.type, self._sign)
+
+    @property
+    def bound(self) -> str:
+        """The option that sets the sequence's end."""
+        return "MAXVALUE" if self._sign > 0 else "MINVALUE"
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self.sequence.increment > 0 else -1
+
+    def _end(self, column: TableColumn) -> int | None:
+        return type_end(column.column.base_type, self._sign)
+
+
+def check(
+    schema: Schema,
+    sequences: tuple[Sequence, ...],
+    sequence_values: tuple[SequenceValue, ...],
+    *,
+    used_ratio: float = 0.75,  # leaves time to plan the migration of a large table
+    critical_ratio: float = 0.90,  # a busy table may be days from the end
+) -> Iterator[Finding | Unseen]:
+    values = {value.sequence_oid: value for value in sequence_values}
+    for sequence in sequences:
+        fed = _fed(schema, sequence)
+        way = _Way(schema, sequence, fed)
+        if sequence.extension is not None or (sequence.cycles and way.narrowest is None):
+            continue
+        value = values.get(sequence.oid)
+        if value is None or value.last_value is None or value.is_called is None:
+            yield Unseen(sequence.qualified_name, (value.unseen if value else None) or "its value was not read")
+            continue
+        left = room(sequence, value.last_value, limit=way.limit, is_called=value.is_called)
+        if left.used_ratio < used_ratio:
+            continue
+        place = way.narrowest or (fed[0] if fed else None)
+        yield Finding(
+            target=Target(Kind.SEQUENCE, sequence.qualified_name),
+            message=_message(way, left, value.last_value),
+            severity=Severity.CRITICAL if left.used_ratio >= critical_ratio else Severity.WARNING,
+            basis=Basis.MEASURED,
+            evidence={
+                "last_value": value.last_value,
+                "limit": way.limit,
+                "limited_by": way.limited_by,
+                "remaining": left.remaining,
+                "used_ratio": round(left.used_ratio, 4),
+            },
+            fix=_fix(way, value.last_value, sequences, enough_ratio=used_ratio),
+            location=Location(table_oid=place.table.oid, columns=(place.column.name,)) if place else None,
+            is_red=left.used_ratio >= _RED_RATIO,
+        )
+
+
+def _fed(schema: Schema, sequence: Sequence) -> list[TableColumn]:
+    """Return the columns that take their values from the sequence, without what is inherited from one of them."""
+    columns = (declared(schema, table_oid, number) for table_oid, number in sequence.used_by)
+    known = list(dict.fromkeys(column for column in columns if column is not None))
+    return [column for column in known if not column.column.is_inherited] or known
+
+
+def _message(way: _Way, left: Room, last_value: int) -> str:
+    joint = "on the way to" if way.sequence.increment < 0 or last_value < 0 else "of"
+    numbers = f"{format_count(last_value)} {joint} {format_count(way.limit)}"
+    tables = " and ".join(dict.fromkeys(column.table.qualified_name for column in way.fed))
+    fails = f"every INSERT into {tables} that takes a key from it fails" if tables else "every nextval() fails"
+    if left.remaining == 0:
+        message = f"It is used up ({numbers}): {fails}."
+    else:
+        # Rounded down, so that it does not read 100 % while there is something left.
+        what = f"its {way.limited_by}" if way.limited_by == way.bound else way.limited_by
+        message = f"{int(left.used_ratio * 100)} % of {what} is used ({numbers}); when it is full, {fails}."
+    references = len(way.referring) if way.narrowest else 0
+    if references == 1:
+        message += " 1 column refers to the key by a foreign key."
+    elif references:
+        message += f" {plural(references, 'column')} refer to the key by foreign keys."
+    return message
+
+
+def _fix(way: _Way, last_value: int, sequences: tuple[Sequence, ...], *, enough_ratio: float) -> Fix | None:
+    """Lift the sequence's own limit where that is enough, else widen all that is in the way; None for a full bigint."""
+    sequence, limit = way.sequence, way.limit_of_types
+    lift = f"ALTER SEQUENCE {sequence.qualified_name} NO {way.bound};"
+    restore = f"ALTER SEQUENCE {sequence.qualified_name} {way.bound} {own_end(sequence)};"
+    if way.has_chosen_end and limit and room(sequence, last_value, limit=limit).used_ratio < enough_ratio:
+        return Statements(sql=(lift,), undo=(restore,)).fix(
+            caution=f"somebody chose this {way.bound}: see that nothing relies on it"
+        )
+    changes = {column: "bigint" for column in way.fed + way.referring if is_narrower(column.column.base_type, "bigint")}
+    wider = following(way.schema, sequences, changes)
+    if is_narrower(sequence.type, "bigint"):
+        wider[sequence] = "bigint"
+    widening = change_types(way.schema, changes, wider) if changes or wider else None
+    if widening is None or not way.has_chosen_end:
+        return widening
+    return Statements(sql=(*widening.sql, lift), undo=(restore, *widening.undo)).fix(caution=widening.caution)

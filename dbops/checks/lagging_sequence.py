@@ -1,0 +1,173 @@
+"""A sequence that is about to hand out a key that is already taken.
+
+A sequence knows nothing of the rows. When rows come in with their keys, by a restore, by loaddata, by COPY, or by
+code that sets the id, the sequence stays where it was, and the INSERT that takes the first taken value from it fails
+with "duplicate key value violates unique constraint". Each failure moves the sequence on by one, so that a table that
+seems to heal itself after some errors is one that fails as many times as it has rows in the way.
+
+How to fix:
+
+Set the sequence to the largest key. That is one statement and takes a moment, and never moves the sequence back. For
+the tables of a Django app, manage.py sqlsequencereset APP_LABEL prints the same for all of them. After a restore or
+loaddata, make it part of the procedure.
+
+Not reported: a taken key in a column that is not unique by itself (nothing fails), keys that the sequence steps over
+(several writers with INCREMENT BY 2, say), keys it has passed already. A taken key far ahead, such as a row with the
+id 999999999 that stands for something, is only mentioned: the INSERT that meets it fails once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dbops.findings.changes import Statements
+from dbops.findings.finding import Basis, Finding, Kind, Location, Severity, Tag, Target, Unseen
+from dbops.snapshot.amounts import format_count
+from dbops.snapshot.key_columns import TableColumn, declared
+from dbops.snapshot.names import quote_literal
+from dbops.snapshot.sequence_facts import next_value, own_end, room
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from dbops.findings.fix import Fix
+    from dbops.snapshot.rows import Sequence, SequenceKey, SequenceValue
+    from dbops.snapshot.schema import Schema
+
+TAG = Tag.LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class _Collision:
+    """A key in the way of a sequence: `inserts` values are free before it."""
+
+    sequence: Sequence
+    last_value: int
+    is_called: bool
+    column: TableColumn
+    next_value: int
+    taken: int
+    inserts: int
+
+
+def check(
+    schema: Schema,
+    sequences: tuple[Sequence, ...],
+    sequence_values: tuple[SequenceValue, ...],
+    sequence_keys: tuple[SequenceKey, ...],
+    *,
+    near_inserts: int = 100_000,  # further ahead it is no remains of a restore, but a row with a key of its own
+) -> Iterator[Finding | Unseen]:
+    known = {sequence.oid: sequence for sequence in sequences if sequence.extension is None}
+    values = {value.sequence_oid: value for value in sequence_values}
+    extremes: dict[int, dict[TableColumn, int]] = {}
+    nearest: dict[int, _Collision] = {}
+    for key in sequence_keys:
+        sequence, column = known.get(key.sequence_oid), declared(schema, key.table_oid, key.column)
+        if sequence is None or column is None or not _is_unique(schema, key):
+            continue
+        if key.unseen is not None:
+            yield Unseen(column.table.qualified_name, key.unseen)
+            continue
+        if key.extreme_key is not None:
+            found = extremes.setdefault(sequence.oid, {})
+            found[column] = _further(sequence, key.extreme_key, found.get(column, key.extreme_key))
+        collision = _collision(sequence, values.get(sequence.oid), column, key.first_collision)
+        if collision and (sequence.oid not in nearest or collision.inserts < nearest[sequence.oid].inserts):
+            nearest[sequence.oid] = collision
+    for oid, collision in nearest.items():
+        yield _finding(collision, extremes.get(oid, {}), near_inserts)
+
+
+def _is_unique(schema: Schema, key: SequenceKey) -> bool:
+    """Whether the column alone is unique, by an index that every INSERT has to satisfy (an invalid one counts, too)."""
+    return any(
+        index.is_unique
+        and index.is_ready
+        and index.keys == (key.column,)
+        and not index.is_partial
+        and not index.has_expressions
+        for index in schema.indexes_of(key.table_oid)
+    )
+
+
+def _further(sequence: Sequence, one: int, other: int) -> int:
+    return max(one, other) if sequence.increment > 0 else min(one, other)
+
+
+def _collision(
+    sequence: Sequence, value: SequenceValue | None, column: TableColumn, taken: int | None
+) -> _Collision | None:
+    following = next_value(sequence, value) if value else None
+    if value is None or value.last_value is None or following is None or taken is None:
+        return None
+    return _Collision(
+        sequence=sequence,
+        last_value=value.last_value,
+        is_called=bool(value.is_called),
+        column=column,
+        next_value=following,
+        taken=taken,
+        inserts=(taken - following) // sequence.increment,
+    )
+
+
+def _finding(collision: _Collision, extremes: Mapping[TableColumn, int], near_inserts: int) -> Finding:
+    sequence, column, inserts = collision.sequence, collision.column, collision.inserts
+    table, taken = column.table.qualified_name, format_count(collision.taken)
+    if inserts == 0:
+        severity = Severity.CRITICAL
+        message = f"The next INSERT into {table} fails: the sequence gives {taken}, and that key exists"
+    else:
+        severity = Severity.WARNING if inserts <= near_inserts else Severity.INFO
+        message = (
+            f"{format_count(inserts)} values from now an INSERT into {table} gets {taken} and fails: that key exists"
+        )
+    evidence = {"next_value": collision.next_value, "first_collision": collision.taken, "inserts_left": inserts}
+    extreme = extremes.get(column)
+    if extreme is not None:
+        evidence["extreme_key"] = extreme
+        if extreme != collision.taken:
+            message += f"; keys go {'up' if sequence.increment > 0 else 'down'} to {format_count(extreme)}"
+    return Finding(
+        target=Target(Kind.SEQUENCE, sequence.qualified_name),
+        message=f"{message}.",
+        severity=severity,
+        basis=Basis.MEASURED,
+        evidence=evidence,
+        fix=_fix(collision, extremes),
+        location=Location(table_oid=column.table.oid, columns=(column.column.name,)),
+    )
+
+
+def _fix(collision: _Collision, extremes: Mapping[TableColumn, int]) -> Fix | None:
+    """Move the sequence on to the last key, and never back; None where that key lies beyond the sequence's end."""
+    sequence, is_called = collision.sequence, "true" if collision.is_called else "false"
+    sign = 1 if sequence.increment > 0 else -1
+    if not extremes:
+        return None
+    extreme = sign * max(sign * key for key in extremes.values())
+    if sign * extreme > sign * own_end(sequence):
+        return None
+    name = quote_literal(sequence.qualified_name)
+    left = room(sequence, extreme, limit=own_end(sequence))
+    caution = f"moves the sequence on to {format_count(extreme)}, which leaves it {format_count(left.remaining)} values"
+    return Statements(
+        sql=(f"SELECT setval({name}, {_position(sequence, extremes)});",),
+        undo=(f"SELECT setval({name}, {collision.last_value}, {is_called});",),
+    ).fix(caution=caution if left.used_ratio >= 0.5 else None)
+
+
+def _position(sequence: Sequence, columns: Iterable[TableColumn]) -> str:
+    """Return SQL for where the sequence has to stand: computed when it runs, for rows may have come since.
+
+    A sequence that counts in steps stays in step, since others may fill the gaps.
+    """
+    last, furthest = ("max", "GREATEST") if sequence.increment > 0 else ("min", "LEAST")
+    keys = [f"(SELECT {last}({column.quoted}) FROM {column.table.qualified_name})" for column in columns]
+    here, step = f"(SELECT last_value FROM {sequence.qualified_name})", sequence.increment
+    if abs(step) == 1:
+        return f"{furthest}({', '.join([*keys, here])})"
+    key = f"{furthest}({', '.join(keys)})" if len(keys) > 1 else keys[0]
+    return f"{here} + {step} * GREATEST(0, div({key} - {here}, {step}))::bigint"
