@@ -31,7 +31,6 @@ WEB_COMMANDS = frozenset({"runserver"})
 WITHOUT_SERVERS = frozenset(
     {
         "builddocs",
-        "builddocs",
         "collectstatic",
         "compilemessages",
         "diffsettings",
