@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from dbops.embedded.provision import DATABASE, ROLE
+from tests.config.clones import PROJECT, Clone, cloned
+from tests.people import PEOPLE, Person, person
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from tests.servers import Servers
 
-PROJECT = Path(__file__).parents[2]
 SECRET = "kP4x9-Zq7Lr2Vt8Wm3Ns6Hb1Jc5Fd0Gy_TuEiOaBvXnRwQzYlMs"
 PRODUCTION = {
     "SECRET_KEY": SECRET,
     "ALLOWED_HOSTS": "example.com",
     "DATABASE_URL": "postgresql://web:pa55word@127.0.0.1:1/shop",
 }
+NAME = "a deep clone" + " deep" * 20 + " with 'quotes' & $signs"
 DEVELOPMENT = {"DEBUG": "1", "DBOPS_EMBEDDED": "0"}
 """For a URL of the test's own; nothing is started beside it."""
 
@@ -58,10 +61,14 @@ def django_url(servers: Servers) -> str:
     return servers.get("pg18").cluster.url(DATABASE, user=ROLE)
 
 
-def copy_project(target: Path) -> Path:
-    """A copy of what a clone of the project has and a run of it needs: it has servers of its own."""
-    target.mkdir()
-    for name in ("config", "dbops", "templates"):
-        shutil.copytree(PROJECT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy2(PROJECT / "manage.py", target)
-    return target
+@pytest.fixture(params=PEOPLE)
+def somebody(request: pytest.FixtureRequest, place: Path) -> Person:
+    home = place / "home"
+    home.mkdir(mode=0o700)
+    return person(request.param, home)
+
+
+@pytest.fixture
+def clone(somebody: Person, place: Path) -> Iterator[Clone]:
+    with cloned(somebody, place / NAME) as made:
+        yield made

@@ -6,7 +6,7 @@ import ast
 import re
 
 from config import variables
-from tests.config.conftest import PROJECT
+from tests.config.clones import PROJECT
 
 ROW = re.compile(
     r"^\| `(?P<name>[A-Z_]+)`(?: \(also `(?P<also>[A-Z_]+)`\))? \| (?P<default>.*?) \| (?P<applies>.*?) \| .+ \|$"

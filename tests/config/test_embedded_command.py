@@ -4,75 +4,22 @@ from __future__ import annotations
 
 import os
 import pty
-import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from dbops.embedded.places import private_name
-from dbops.embedded.project import DATA_DIRECTORY, SOCKETS_DIRECTORY
-from tests.config.conftest import PRODUCTION, copy_project
-from tests.people import PEOPLE, TESTS_OWN, Person, person
+from dbops.embedded.project import DATA_DIRECTORY
+from tests.config.clones import Clone, cloned
+from tests.config.conftest import PRODUCTION
+from tests.people import TESTS_OWN, Person, person
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-
-NAME = "a deep clone" + " deep" * 20 + " with 'quotes' & $signs"
 DATABASE_ANSWERS = "from django.db import connection as c; c.ensure_connection(); print(c.settings_dict['USER'])"
 CACHE_ANSWERS = "from django.core.cache import cache; cache.set('k', 'v'); print(cache.get('k'))"
-
-
-@dataclass(frozen=True)
-class Clone:
-    person: Person
-    project: Path
-
-    def manage(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return self.person.run("manage.py", *arguments, cwd=self.project, environment=environment)
-
-    @property
-    def socket_dir(self) -> Path:
-        return SOCKETS_DIRECTORY / private_name(self.project, self.person.account.uid)
-
-    def data_dir(self) -> Path:
-        """As the status says."""
-        status = self.manage("embedded", "status").stdout
-        return Path(next(line.partition(" ")[2].strip() for line in status.splitlines() if line.startswith("data")))
-
-
-@contextmanager
-def cloned(somebody: Person, project: Path) -> Iterator[Clone]:
-    copy_project(project)
-    for path in (project, *project.rglob("*")):
-        somebody.account.take(path)
-    clone = Clone(somebody, project)
-    try:
-        yield clone
-    finally:
-        ended = clone.manage("embedded", "reset", "--yes")
-        assert ended.returncode == 0, ended.stderr
-        if clone.socket_dir.exists():
-            shutil.rmtree(clone.socket_dir)
-
-
-@pytest.fixture(params=PEOPLE)
-def somebody(request: pytest.FixtureRequest, place: Path) -> Person:
-    home = place / "home"
-    home.mkdir(mode=0o700)
-    return person(request.param, home)
-
-
-@pytest.fixture
-def clone(somebody: Person, place: Path) -> Iterator[Clone]:
-    with cloned(somebody, place / NAME) as made:
-        yield made
-
 
 as_root = pytest.mark.parametrize("somebody", ["root"], indirect=True)
 as_tests_own = pytest.mark.parametrize("somebody", [TESTS_OWN], indirect=True)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from config.entry import needs_servers
-from tests.config.conftest import DEVELOPMENT, PRODUCTION, PROJECT, RunPython, copy_project
+from tests.config.clones import PROJECT, copy_project
+from tests.config.conftest import DEVELOPMENT, PRODUCTION, RunPython
 
 if TYPE_CHECKING:
     from pathlib import Path
