@@ -12,9 +12,10 @@ from dbops.embedded.places import private_name
 from dbops.embedded.project import SOCKETS_DIRECTORY
 
 if TYPE_CHECKING:
-    from tests.people import Person
     import subprocess
     from collections.abc import Iterator
+
+    from tests.people import Person
 
 PROJECT = Path(__file__).parents[2]
 

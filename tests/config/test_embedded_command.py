@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +14,6 @@ from dbops.embedded.project import DATA_DIRECTORY
 from tests.config.clones import Clone, cloned
 from tests.config.conftest import PRODUCTION
 from tests.people import TESTS_OWN, Person, person
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path

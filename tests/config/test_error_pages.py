@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from django.template.loader import render_to_string
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from django.test import Client
