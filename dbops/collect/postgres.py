@@ -19,26 +19,15 @@ if TYPE_CHECKING:
 
     from dbops.snapshot.rows import Server
 
-#: Sections that one SELECT reads, in the order in which they are read.
-_BY_QUERY: Final = (
-    "locked_relations",
-    "tables",
-    "columns",
-    "indexes",
-    "constraints",
-    "sequences",
-    "table_statistics",
-    "index_statistics",
-    "relation_sizes",
-)
 #: Sections that are read object by object, and what they need to know first.
 _BY_OBJECT: Final[Mapping[str, tuple[str, ...]]] = {
     "sequence_values": ("locked_relations", "sequences"),
     "sequence_keys": ("locked_relations", "tables", "columns", "indexes", "sequences", "sequence_values"),
 }
 _READERS: Final = {"sequence_values": read_sequence_values, "sequence_keys": read_sequence_keys}
-#: Sections that this module reads.
-READ_HERE: Final = ("server", *_BY_QUERY, *_BY_OBJECT)
+_SQL: Final = files("dbops.collect") / "sql"
+#: Sections that this module reads, in that order: those that have a statement, then those that need others first.
+READ_HERE: Final = (*(name for name in SECTIONS if (_SQL / f"{name}.sql").is_file()), *_BY_OBJECT)
 #: How often a section is tried again after it met a lock that was not there a moment before.
 _ATTEMPTS: Final = 3
 _LOCK_NOT_AVAILABLE: Final = "55P03"
@@ -129,7 +118,7 @@ def _major(seen: Mapping[str, Section]) -> int:
 def _statement(section: str, major: int) -> str:
     """Return the SQL that reads `section` on PostgreSQL `major`, by the newest variant that it can run."""
     variants: dict[int, Any] = {}
-    for file in files("dbops.collect").joinpath("sql").iterdir():
+    for file in _SQL.iterdir():
         match = re.fullmatch(rf"{section}(?:\.pg(\d+))?\.sql", file.name)
         if match:
             variants[int(match[1] or 0)] = file
