@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Final
 
 from dbops.findings.changes import Statements
 from dbops.findings.finding import Basis, Finding, Kind, Location, Severity, Tag, Target, Unseen
-from dbops.findings.type_changes import change_types, following, is_narrower
+from dbops.findings.type_changes import Feeds, change_types, is_narrower
 from dbops.snapshot.amounts import format_count, plural
 from dbops.snapshot.key_columns import TableColumn, declared, referring
 from dbops.snapshot.sequence_facts import own_end, room, type_end
@@ -122,6 +122,7 @@ def check(
     critical_ratio: float = 0.90,  # a busy table may be days from the end
 ) -> Iterator[Finding | Unseen]:
     values = {value.sequence_oid: value for value in sequence_values}
+    feeds = Feeds(schema, sequences)
     for sequence in sequences:
         fed = _fed(schema, sequence)
         way = _Way(schema, sequence, fed)
@@ -147,7 +148,7 @@ def check(
                 "remaining": left.remaining,
                 "used_ratio": round(left.used_ratio, 4),
             },
-            fix=_fix(way, value.last_value, sequences, enough_ratio=used_ratio),
+            fix=_fix(way, value.last_value, feeds, enough_ratio=used_ratio),
             location=Location(table_oid=place.table.oid, columns=(place.column.name,)) if place else None,
             is_red=left.used_ratio >= _RED_RATIO,
         )
@@ -179,7 +180,7 @@ def _message(way: _Way, left: Room, last_value: int) -> str:
     return message
 
 
-def _fix(way: _Way, last_value: int, sequences: tuple[Sequence, ...], *, enough_ratio: float) -> Fix | None:
+def _fix(way: _Way, last_value: int, feeds: Feeds, *, enough_ratio: float) -> Fix | None:
     """Lift the sequence's own limit where that is enough, else widen all that is in the way; None for a full bigint."""
     sequence, limit = way.sequence, way.limit_of_types
     lift = f"ALTER SEQUENCE {sequence.qualified_name} NO {way.bound};"
@@ -189,7 +190,7 @@ def _fix(way: _Way, last_value: int, sequences: tuple[Sequence, ...], *, enough_
             caution=f"somebody chose this {way.bound}: see that nothing relies on it"
         )
     changes = {column: "bigint" for column in way.fed + way.referring if is_narrower(column.column.base_type, "bigint")}
-    wider = following(way.schema, sequences, changes)
+    wider = feeds.following(changes)
     if is_narrower(sequence.type, "bigint"):
         wider[sequence] = "bigint"
     widening = change_types(way.schema, changes, wider) if changes or wider else None

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dbops.findings.finding import Finding, Kind, Location, Severity, Tag, Target
-from dbops.findings.type_changes import change_types, following, is_narrower
+from dbops.findings.type_changes import Feeds, change_types, is_narrower
 from dbops.snapshot.amounts import format_count
 from dbops.snapshot.constraint_groups import group
 from dbops.snapshot.key_columns import INTEGER_BOUNDS, TableColumn, declared, referring
@@ -101,7 +101,7 @@ def check(
     *,
     critical_ratio: float = 0.90,  # as for a sequence: what is left may be days
 ) -> Iterator[Finding]:
-    stands = _last_values(schema, sequences or (), sequence_values or ())
+    stands, feeds = _last_values(schema, sequences or (), sequence_values or ()), Feeds(schema, sequences or ())
     for one in group(schema, schema.foreign_keys()):
         pairs = list(_mismatched(schema, one, stands))
         if not pairs:
@@ -121,7 +121,7 @@ def check(
             message=f"{'; '.join(message for _, message in judged)}.",
             severity=severity,
             evidence={name: number for name, number in evidence.items() if number is not None},
-            fix=_fix(schema, pairs, sequences or ()),
+            fix=_fix(schema, pairs, feeds),
             location=Location(
                 table_oid=one.table.oid, columns=one.columns, constraint=one.first.name if one.is_single else None
             ),
@@ -162,7 +162,7 @@ def _mismatched(schema: Schema, one: ConstraintGroup, stands: Mapping[TableColum
             yield _Pair(child, parent, stands.get(parent))
 
 
-def _fix(schema: Schema, pairs: Iterable[_Pair], sequences: Iterable[Sequence]) -> Fix | None:
+def _fix(schema: Schema, pairs: Iterable[_Pair], feeds: Feeds) -> Fix | None:
     """Give every column that lags behind its key's type; None where one of them cannot be changed."""
     changes: dict[TableColumn, str] = {}
     for pair in pairs:
@@ -172,7 +172,7 @@ def _fix(schema: Schema, pairs: Iterable[_Pair], sequences: Iterable[Sequence]) 
         for column in (start, *referring(schema, [start])):
             if column is start or _follows(column.column.base_type, start.column.base_type, type_):
                 changes[column] = type_
-    return change_types(schema, changes, following(schema, sequences, changes))
+    return change_types(schema, changes, feeds.following(changes))
 
 
 def _follows(type_: str, old: str, new: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from dbops.findings.changes import ChangeTypes, ColumnType
@@ -37,15 +38,25 @@ def change_types(
     ).fix(caution=rewrite_caution(schema, [column.table for column in changes]) if changes else None)
 
 
-def following(schema: Schema, sequences: Iterable[Sequence], changes: Mapping[TableColumn, str]) -> dict[Sequence, str]:
-    """Return those of `sequences` that feed a changed column and are narrower than it is going to be, with its type."""
-    found = {}
-    for sequence in sequences:
-        fed = (declared(schema, table_oid, number) for table_oid, number in sequence.used_by)
-        for column in fed:
-            if column is not None and is_narrower(sequence.type, changes.get(column, "")):
-                found[sequence] = changes[column]
-    return found
+class Feeds:
+    """The sequences of a schema by the columns they feed."""
+
+    def __init__(self, schema: Schema, sequences: Iterable[Sequence]) -> None:
+        self._by_column: dict[tuple[int, int], list[Sequence]] = defaultdict(list)
+        for sequence in sequences:
+            for table_oid, number in sequence.used_by:
+                fed = declared(schema, table_oid, number)
+                if fed is not None:
+                    self._by_column[fed.table.oid, fed.column.number].append(sequence)
+
+    def following(self, changes: Mapping[TableColumn, str]) -> dict[Sequence, str]:
+        """Return the sequences that feed a changed column and are narrower than it is going to be, with its type."""
+        return {
+            sequence: type_
+            for column, type_ in changes.items()
+            for sequence in self._by_column.get((column.table.oid, column.column.number), ())
+            if is_narrower(sequence.type, type_)
+        }
 
 
 def _change(one: TableColumn, type_: str) -> ColumnType:
