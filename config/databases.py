@@ -35,8 +35,10 @@ def parse_database_url(url: str, *, variable: str = "DATABASE_URL") -> dict[str,
     if not parts["NAME"]:
         raise refused(f"{variable} names no database", f"write it as {EXAMPLE}")
     ports = [port for port in parts["PORT"].split(",") if port]
-    if "@" in parts["NAME"] or not all(port.isascii() and port.isdecimal() for port in ports):
-        # A password with an unencoded slash puts its rest and the host into the database's name.
+    misread = "@" in parts["NAME"] or "@" in parts["HOST"][1:]  # an abstract socket's name begins with one
+    if misread or not all(port.isascii() and port.isdecimal() for port in ports):
+        # An unencoded slash in a password puts its rest and the host into the database's name, an unencoded @ puts it
+        # into the host's.
         raise refused(f"{variable} cannot be read as a URL of PostgreSQL", f"write it as {EXAMPLE}")
     return {"ENGINE": ENGINE, **parts, "OPTIONS": dict(found)}
 
@@ -46,11 +48,12 @@ def with_limits(
 ) -> dict[str, Any]:
     """Add what every session of the role gets; what the URL says itself stays.
 
-    `limits_s` is by the server's setting. It is for requests: a migration or an import may last, so commands have
-    none. JIT is off in both: it costs more than it saves on the statements an ORM writes.
+    `limits_s` is by the server's setting, 0 for none. It is for requests: a migration or an import may last, so
+    commands have none, whatever the role has. JIT is off in both: it costs more than it saves on the statements an ORM
+    writes.
     """
-    limits = limits_s if role == "web" else {}
-    settings = {"jit": "off", **{name: f"{round(limit_s * 1000)}" for name, limit_s in limits.items() if limit_s}}
+    limits = limits_s if role == "web" else dict.fromkeys(limits_s, 0)
+    settings = {"jit": "off", **{name: f"{round(limit_s * 1000)}" for name, limit_s in limits.items()}}
     options = {
         "connect_timeout": connect_timeout_s,
         "application_name": f"dbops {role}",

@@ -89,9 +89,11 @@ def needs_servers(argv: Sequence[str]) -> bool:
     if len(argv) < 2 or argv[1].startswith("-") or argv[1] in WITHOUT_SERVERS:
         return False
     options = {word.partition("=")[0] for word in argv[2:]}
-    if argv[1].startswith("db") and "DBOPS_DSN" in os.environ and all(word.startswith("-") for word in argv[2:]):
+    if not argv[1].startswith("db") or argv[1] == "dbshell":  # Django's own
+        return not options & HELP
+    if os.environ.get("DBOPS_DSN", "").strip() and all(word.startswith("-") for word in argv[2:]):
         return "--database" in options
-    return not options & (HELP | ELSEWHERE if argv[1].startswith("db") else HELP)
+    return not options & (HELP | ELSEWHERE)
 
 
 def start_servers() -> None:

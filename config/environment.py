@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -128,6 +129,7 @@ def parse_origins(text: str) -> tuple[str, ...]:
 
 
 def parse_redis_url(text: str) -> str:
-    if not text.startswith(("redis://", "rediss://", "unix://")):
+    # An unencoded slash in a password puts its beginning where the port is read, with a ValueError that quotes it.
+    if not text.startswith(("redis://", "rediss://", "unix://")) or urlsplit(text).port == 0:
         raise ValueError(text)
     return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +22,11 @@ from dbops.snapshot.snapshot import SECTIONS, Unavailable
 from dbops.sources import connect_alias, connect_dsn
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from dbops.analysis.registry import Check
     from dbops.collect.postgres import Progress
-    from dbops.snapshot.snapshot import Snapshot
+    from dbops.snapshot.snapshot import Section, Snapshot
 
 _OF_DJANGO = tuple(name for name in SECTIONS if name not in READ_HERE)
 
@@ -51,8 +50,8 @@ def diagnose_alias(
     settings = _settings(only)
     chosen = select(only=only, tag=tag, disabled=settings.disabled)
     with connect_alias(alias) as (connection, error):
-        snapshot = _look(connection, error, chosen, alias=alias, database=alias, progress=progress)
-        snapshot = replace(snapshot, sections={**snapshot.sections, **collect_django(alias)})
+        given = collect_django(alias)
+        snapshot = _look(connection, error, chosen, given, alias=alias, database=alias, progress=progress)
         owners = Owners.of_project(alias, own_apps=settings.own_apps)
     return _judge(snapshot, chosen, settings, owners, app_labels)
 
@@ -66,16 +65,19 @@ def diagnose_dsn(
 ) -> Report:
     """Return what there is to say of a database that is not this project's: nobody's models, all of it unmanaged.
 
+    Checks that judge Django's side have nothing to look at there, and run only when they are asked for by name.
+
     Raises:
         ConfigurationError: the settings, the DSN or a check's name cannot be right.
         TargetUnreachableError: no connection.
     """
     settings = _settings(only)
     chosen = select(only=only, tag=tag, disabled=settings.disabled)
-    with connect_dsn(dsn) as (connection, error):
-        snapshot = _look(connection, error, chosen, alias=None, database="", progress=progress)
+    if only is None:
+        chosen = tuple(check for check in chosen if not set(check.needs) & set(_OF_DJANGO))
     foreign = dict.fromkeys(_OF_DJANGO, Unavailable("not looked at as this project's database"))
-    snapshot = replace(snapshot, sections={**snapshot.sections, **foreign})
+    with connect_dsn(dsn) as (connection, error):
+        snapshot = _look(connection, error, chosen, foreign, alias=None, database="", progress=progress)
     return _judge(snapshot, chosen, settings, Owners.of_nobody(), ())
 
 
@@ -94,13 +96,15 @@ def _look(
     connection: Any,
     error: type[Exception],
     chosen: Collection[Check],
+    given: Mapping[str, Section],
     *,
     alias: str | None,
     database: str,
     progress: Progress | None,
 ) -> Snapshot:
     sections = frozenset[str]().union(*(check.sections for check in chosen)) & frozenset(READ_HERE)
-    return collect(Session(connection, error), alias=alias, database=database, sections=sections, progress=progress)
+    session = Session(connection, error)
+    return collect(session, alias=alias, database=database, sections=sections, given=given, progress=progress)
 
 
 def _judge(

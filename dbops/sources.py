@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from copy import deepcopy
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections, router
 from django.utils.connection import ConnectionDoesNotExist
 
 from dbops.errors import ConfigurationError, TargetUnreachableError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S: Final = 10
 _DEFAULTS: Final = {"connect_timeout": _CONNECT_TIMEOUT_S, "tcp_user_timeout": 10_000}
 APPLICATION_NAME: Final = "dbops"
+_PORTS: Final = re.compile(r"[\d,]*")
 
 
 @contextmanager
@@ -59,10 +61,10 @@ def connect_alias(alias: str) -> Iterator[tuple[Any, type[Exception]]]:
     error_class: type[Exception] = private.Database.Error
     where = f"database {alias!r} ({settings['NAME'] or 'service'} at {_place(settings)})"
     try:
-        private.connect()
-    except error_class as error:
-        raise _unreachable(where, error, f'check DATABASES["{alias}"]') from error
-    try:
+        try:
+            private.connect()
+        except (error_class, NotSupportedError) as error:  # the latter is Django's word on a server that is too old
+            raise _unreachable(where, error, f'check DATABASES["{alias}"]') from error
         yield private.connection, error_class
     finally:
         private.close()
@@ -72,16 +74,14 @@ def connect_alias(alias: str) -> Iterator[tuple[Any, type[Exception]]]:
 def connect_dsn(dsn: str) -> Iterator[tuple[Any, type[Exception]]]:
     """Open a connection by a libpq connection string or URL; returns and raises as `connect_alias` does."""
     driver = _driver()
-    try:
-        given = _parsed(driver, dsn)
-    except driver.Error:
-        message = "the DSN cannot be understood"
-        raise ConfigurationError(message, hint="for example postgresql://user@host:5432/database") from None
+    given = _parsed(driver, dsn)
     options = {name: value for name, value in _DEFAULTS.items() if name not in given}
     name = f"database {given['dbname']!r}" if given.get("dbname") else "the role's own database"
-    where = f"{name} at {given.get('host') or 'the local socket'}"
+    host = given.get("host") or given.get("hostaddr")
+    where = f"{name} at {host}" if host else name
     try:
-        connection = driver.connect(dsn, **options, application_name=APPLICATION_NAME)
+        # Every name comes through in UTF8, whatever PGCLIENTENCODING says; Django asks for the same.
+        connection = driver.connect(dsn, **options, application_name=APPLICATION_NAME, client_encoding="UTF8")
     except driver.Error as error:
         raise _unreachable(where, error, "check the DSN; a password comes from PGPASSWORD or ~/.pgpass") from error
     try:
@@ -116,7 +116,15 @@ def _driver() -> Any:
 
 def _parsed(driver: Any, dsn: str) -> dict[str, Any]:
     parse = driver.conninfo.conninfo_to_dict if hasattr(driver, "conninfo") else driver.extensions.parse_dsn
-    found: dict[str, Any] = parse(dsn)
+    found: dict[str, Any] | None
+    try:
+        found = parse(dsn)
+    except driver.Error:
+        found = None
+    # Where the host was forgotten, what stands in the port's place is the password.
+    if found is None or not _PORTS.fullmatch(found.get("port", "")):
+        message = "the DSN cannot be understood"
+        raise ConfigurationError(message, hint="for example postgresql://user@host:5432/database")
     return found
 
 

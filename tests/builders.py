@@ -30,11 +30,13 @@ COLUMN = rows.Column(
     name="id",
     type="bigint",
     base_type="bigint",
+    collation=0,
     is_not_null=True,
     identity="",
     generated="",
     is_inherited=False,
     is_partition_key=False,
+    held_by=(),
     is_readable=True,
 )
 INDEX = rows.Index(
@@ -106,6 +108,21 @@ SEQUENCE = rows.Sequence(
     extension=None,
     is_readable=True,
 )
+STATISTICS = rows.TableStatistics(
+    oid=1,
+    live_rows=0,
+    dead_rows=0,
+    inserts=0,
+    updates=0,
+    hot_updates=0,
+    deletes=0,
+    changes_since_analyze=0,
+    inserts_since_vacuum=0,
+    vacuumed_at=None,
+    autovacuumed_at=None,
+    analyzed_at=None,
+    autoanalyzed_at=None,
+)
 
 
 def a_table(oid: int = 1, name: str = "task", **values: Any) -> rows.Table:
@@ -152,6 +169,11 @@ def a_foreign_key(
 def a_sequence(oid: int = 500, name: str = "task_id_seq", **values: Any) -> rows.Sequence:
     """The identity sequence of table 1's column 1."""
     return replace(SEQUENCE, oid=oid, name=name, **values)
+
+
+def statistics_of(oid: int = 1, **values: Any) -> rows.TableStatistics:
+    """The counters of a table that nobody has used."""
+    return replace(STATISTICS, oid=oid, **values)
 
 
 def a_schema(*objects: Any, search_path: tuple[str, ...] = ("public",)) -> Schema:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
@@ -33,10 +33,16 @@ class Looked:
         return [finding.target.name for finding in self.findings]
 
 
-def snapshot_of(database: Database, *, role: str | None = None) -> Snapshot:
-    """Everything there is to see in `database`, as superuser or as `role`."""
+#: What has to be known of Django before a look, where there is no Django.
+NO_MODELS: Final[Mapping[str, Any]] = {"loose_relations": ()}
+
+
+def snapshot_of(database: Database, *, role: str | None = None, given: Mapping[str, Any] | None = None) -> Snapshot:
+    """Everything there is to see in `database`, as superuser or as `role`; `given` stands in for what Django shows."""
     session = Session(database.connect(role), psycopg.Error)
-    return collect(session, alias=None, database=database.name, sections=READ_HERE)
+    return collect(
+        session, alias=None, database=database.name, sections=READ_HERE, given={**NO_MODELS, **(given or {})}
+    )
 
 
 def look(
@@ -48,7 +54,7 @@ def look(
     **thresholds: Any,
 ) -> Looked:
     """Run one check on `database`; `sections` stands in for what Django would show."""
-    snapshot = snapshot_of(database, role=role)
+    snapshot = snapshot_of(database, role=role, given=sections)
     snapshot = replace(snapshot, sections={**snapshot.sections, **(sections or {})})
     analysis = analyze(snapshot, select(only=[check]), thresholds={check: thresholds})
     (result,) = analysis.results

@@ -7,8 +7,9 @@ update that is not HOT, space on disk, room in the cache, and time in every VACU
 beside an Index in Meta, from two migrations with the same idea, and from a unique constraint beside a unique index.
 
 Of the same indexes one stays, and is named: the primary key's, the one that a foreign key, the replica identity or
-CLUSTER depends on, else a constraint's, else the first by name. A plain index that repeats a unique one is reported
-by redundant_index, as it repeats only half of what the other does.
+CLUSTER depends on, else a constraint's, else the one whose name Django or the server made up (a later migration may
+ask for it by that name), else the first by name. A plain index that repeats a unique one is reported by
+redundant_index, as it repeats only half of what the other does.
 
 How to fix: drop what is reported. Take the index out of the model: remove `db_index=True` or the entry in
 Meta.indexes or Meta.constraints. A unique constraint is dropped as a constraint. DROP INDEX CONCURRENTLY waits for
@@ -16,9 +17,9 @@ the transactions that use the table, but lets reads and writes go on.
 
 Not reported: partly mirrored orders, (a, b) and (a, b DESC), which sort differently; another NULLS FIRST, operator
 class (the `_like` index beside a text column's own) or predicate; a unique index that treats NULLs otherwise, or that
-is checked at another time (DEFERRABLE); indexes that are not valid: see invalid_index. Storage parameters such as
-fillfactor tell b-trees and hash indexes not apart, but they do tell others, where they decide what the index can
-answer.
+is checked at another time (DEFERRABLE, INITIALLY DEFERRED); indexes that are not valid: see invalid_index. Storage
+parameters such as fillfactor tell b-trees and hash indexes not apart, but they do tell others, where they decide what
+the index can answer.
 """
 
 from __future__ import annotations
@@ -84,4 +85,5 @@ def _message(schema: Schema, one: Superseded, twin: Index) -> str:
 
 
 def _message_of_parts(root: Table, parts: Sequence[Finding]) -> str:
-    return f"{plural(len(parts), 'index')} of {root.qualified_name}'s partitions repeat others of the same partition."
+    repeat = "repeats another" if len(parts) == 1 else "repeat others"
+    return f"{plural(len(parts), 'index')} of {root.qualified_name}'s partitions {repeat} of the same partition."

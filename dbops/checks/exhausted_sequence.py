@@ -196,4 +196,9 @@ def _fix(way: _Way, last_value: int, feeds: Feeds, *, enough_ratio: float) -> Fi
     widening = change_types(way.schema, changes, wider) if changes or wider else None
     if widening is None or not way.has_chosen_end:
         return widening
-    return Statements(sql=(*widening.sql, lift), undo=(restore, *widening.undo)).fix(caution=widening.caution)
+    return Statements(
+        # Columns that got other types behind the models' back would be no help to them.
+        sql=(*widening.sql, lift),
+        undo=(restore, *widening.undo),
+        is_local=bool(changes),
+    ).fix(caution=widening.caution)

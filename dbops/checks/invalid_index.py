@@ -82,6 +82,8 @@ def _is_being_built(schema: Schema, index: Index, table: Table) -> bool | None:
 def _blindness(server: tuple[Server, ...]) -> str:
     if any(row.is_standby for row in server):
         return "a standby does not show whether it is being built: look at the primary"
+    if any(row.is_monitor for row in server):
+        return "the look ended before it could tell whether it is being built: look again"
     return "this role may not see whether it is being built: GRANT pg_monitor TO it"
 
 

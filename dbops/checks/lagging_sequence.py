@@ -7,9 +7,14 @@ seems to heal itself after some errors is one that fails as many times as it has
 
 How to fix:
 
-Set the sequence to the largest key. That is one statement and takes a moment, and never moves the sequence back. For
-the tables of a Django app, manage.py sqlsequencereset APP_LABEL prints the same for all of them. After a restore or
-loaddata, make it part of the procedure.
+Set the sequence to the largest key. That is one statement and takes a moment, and it leaves a sequence alone that is
+ahead already, so that it can be run while rows are written. For the tables of a Django app, manage.py
+sqlsequencereset APP_LABEL prints a statement for each that does so when nobody writes. After a restore or loaddata,
+make it part of the procedure.
+
+Where that would leave the sequence nothing to give, or would use up much of it for the sake of one key far ahead, no
+fix is proposed: look at the rows with the largest keys. Nor is there one for a sequence that cycles, since it comes
+back to the taken keys by itself.
 
 Not reported: a taken key in a column that is not unique by itself (nothing fails), keys that the sequence steps over
 (several writers with INCREMENT BY 2, say), keys it has passed already. A taken key far ahead, such as a row with the
@@ -19,14 +24,14 @@ id 999999999 that stands for something, is only mentioned: the INSERT that meets
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dbops.findings.changes import Statements
 from dbops.findings.finding import Basis, Finding, Kind, Location, Severity, Tag, Target, Unseen
 from dbops.snapshot.amounts import format_count
 from dbops.snapshot.key_columns import TableColumn, declared
 from dbops.snapshot.names import quote_literal
-from dbops.snapshot.sequence_facts import next_value, own_end, room
+from dbops.snapshot.sequence_facts import next_value, own_end, room, type_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +41,9 @@ if TYPE_CHECKING:
     from dbops.snapshot.schema import Schema
 
 TAG = Tag.LIVE
+
+#: Moving a sequence on by so much of its way is worth a thought.
+_MUCH_RATIO: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,38 +144,51 @@ def _finding(collision: _Collision, extremes: Mapping[TableColumn, int], near_in
         severity=severity,
         basis=Basis.MEASURED,
         evidence=evidence,
-        fix=_fix(collision, extremes),
+        fix=_fix(collision, extremes, is_far=inserts > near_inserts),
         location=Location(table_oid=column.table.oid, columns=(column.column.name,)),
     )
 
 
-def _fix(collision: _Collision, extremes: Mapping[TableColumn, int]) -> Fix | None:
-    """Move the sequence on to the last key, and never back; None where that key lies beyond the sequence's end."""
+def _fix(collision: _Collision, extremes: Mapping[TableColumn, int], *, is_far: bool) -> Fix | None:
+    """Move the sequence on to the last key, and never back.
+
+    None where that would leave it nothing to give, or where it is much to pay for a key that is far away (`is_far`).
+    """
     sequence, is_called = collision.sequence, "true" if collision.is_called else "false"
     sign = 1 if sequence.increment > 0 else -1
-    if not extremes:
+    if not extremes or sequence.cycles:
         return None
     extreme = sign * max(sign * key for key in extremes.values())
-    if sign * extreme > sign * own_end(sequence):
+    ends = [own_end(sequence), *(type_end(column.column.base_type, sign) for column in extremes)]
+    limit = min((end for end in ends if end is not None), key=lambda end: sign * end)
+    left = room(sequence, extreme, limit=limit)
+    uses_much = left.used_ratio >= _MUCH_RATIO
+    if not left.remaining or (uses_much and is_far):
         return None
-    name = quote_literal(sequence.qualified_name)
-    left = room(sequence, extreme, limit=own_end(sequence))
     caution = f"moves the sequence on to {format_count(extreme)}, which leaves it {format_count(left.remaining)} values"
+    name = quote_literal(sequence.qualified_name)
     return Statements(
-        sql=(f"SELECT setval({name}, {_position(sequence, extremes)});",),
+        sql=(_catch_up(sequence, extremes),),
         undo=(f"SELECT setval({name}, {collision.last_value}, {is_called});",),
-    ).fix(caution=caution if left.used_ratio >= 0.5 else None)
+        is_local=True,
+    ).fix(caution=caution if uses_much else None)
 
 
-def _position(sequence: Sequence, columns: Iterable[TableColumn]) -> str:
-    """Return SQL for where the sequence has to stand: computed when it runs, for rows may have come since.
+def _catch_up(sequence: Sequence, columns: Iterable[TableColumn]) -> str:
+    """Return the statement that moves the sequence on to the last key, which it finds itself: rows may have come since.
 
-    A sequence that counts in steps stays in step, since others may fill the gaps.
+    A sequence that stands there, or ahead of it, is not touched: another session may be taking values from it, whose
+    rows cannot be seen yet. One that counts in steps stays in step, since others may fill the gaps.
     """
-    last, furthest = ("max", "GREATEST") if sequence.increment > 0 else ("min", "LEAST")
+    last, furthest, beyond = ("max", "GREATEST", ">") if sequence.increment > 0 else ("min", "LEAST", "<")
     keys = [f"(SELECT {last}({column.quoted}) FROM {column.table.qualified_name})" for column in columns]
-    here, step = f"(SELECT last_value FROM {sequence.qualified_name})", sequence.increment
-    if abs(step) == 1:
-        return f"{furthest}({', '.join([*keys, here])})"
     key = f"{furthest}({', '.join(keys)})" if len(keys) > 1 else keys[0]
-    return f"{here} + {step} * GREATEST(0, div({key} - {here}, {step}))::bigint"
+    step, position, is_ahead = sequence.increment, "last_key", f"last_key {beyond} last_value"
+    if abs(step) > 1:
+        steps = f"div(last_key - last_value, {step})"
+        position, is_ahead = f"last_value + {step} * {steps}::bigint", f"{steps} > 0"
+    return (
+        f"SELECT setval({quote_literal(sequence.qualified_name)}, {position}) "
+        f"FROM (SELECT {key} AS last_key) AS keys, {sequence.qualified_name} "
+        f"WHERE {is_ahead} OR last_key {beyond}= last_value AND NOT is_called;"
+    )

@@ -13,10 +13,10 @@ A wider integer works, and is only mentioned: it takes a few bytes more in each 
 
 How to fix:
 
-Give the referring column the type of the key. The change rewrites the referring table under an exclusive lock and
-checks the foreign key again. Columns that refer to the referring column in turn are changed with it. On a large
-table, add a second column instead, keep it up to date by a trigger, fill it in batches, and swap the two in one short
-transaction.
+Give the referring column the type of the key; where the referring one is the wider, give the key its type, or leave
+them as they are. The change rewrites the column's table under an exclusive lock and checks the foreign key again.
+Columns that refer to the changed one in turn are changed with it. On a large table, add a second column instead, keep
+it up to date by a trigger, fill it in batches, and swap the two in one short transaction.
 
 A view that shows the column, a trigger or a policy that names it makes ALTER TYPE fail before anything happens: drop
 it first, create it again afterwards.

@@ -24,7 +24,8 @@ bigint column, fill it in batches, build the unique index concurrently, then tak
 others together may rather take both columns as its key: ADD PRIMARY KEY (left_id, right_id).
 
 The primary key of a partitioned table has to contain its partition key. Unless a unique index shows which columns
-those are to be, the choice is yours and no fix is proposed.
+those are to be, the choice is yours and no fix is proposed. Nor is one where the keys are unique over a period
+(WITHOUT OVERLAPS, PostgreSQL 18): such a constraint is declared as the primary key instead.
 
 Not reported: partitions (the table they are part of is), tables of extensions, materialised views. A partitioned
 table whose partitions have a primary key each is only mentioned.
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dbops.findings.fix import Fix
-    from dbops.snapshot.rows import Column, Index, Sequence, Table
+    from dbops.snapshot.rows import Column, Constraint, Index, Sequence, Table
     from dbops.snapshot.schema import Schema
 
 TAG = Tag.STRUCTURAL
@@ -97,12 +98,7 @@ def _message(table: Table, key: Index | None, row_count: int | None, *, parts_ha
 
 def _unique_key(schema: Schema, table: Table) -> Index | None:
     """Return the best index that proves a key: unique over every row, at once, over columns that are never NULL."""
-    unproved = {
-        number
-        for constraint in schema.constraints_of(table.oid)
-        if constraint.type == "n" and not constraint.is_validated
-        for number in constraint.columns
-    }
+    unproved = {number for constraint in _unproved(schema, table) for number in constraint.columns}
     keys = [
         index
         for index in schema.indexes_of(table.oid)
@@ -115,6 +111,11 @@ def _unique_key(schema: Schema, table: Table) -> Index | None:
         and unproved.isdisjoint(index.keys)
     ]
     return min(keys, key=lambda index: (not _can_be_taken(schema, index), index.key_count, index.name), default=None)
+
+
+def _unproved(schema: Schema, table: Table) -> Iterator[Constraint]:
+    """Iterate over the NOT NULL constraints that are not validated (PostgreSQL 18)."""
+    return (one for one in schema.constraints_of(table.oid) if one.type == "n" and not one.is_validated)
 
 
 def _key_columns(schema: Schema, index: Index) -> list[Column | None]:
@@ -142,6 +143,8 @@ def _listed(schema: Schema, index: Index) -> str:
 
 def _fix(schema: Schema, table: Table, key: Index | None, fed: set[tuple[int, int]]) -> Fix | None:
     if key is not None:
+        if key.is_exclusion:  # equal keys are allowed where the period is another one
+            return None
         if table.kind == "p":
             return _on_partitioned(schema, table, key)
         return _take_over(schema, table, key) if _can_be_taken(schema, key) else _from_unique(schema, table, key)
@@ -158,7 +161,7 @@ def _take_over(schema: Schema, table: Table, index: Index) -> Fix:
     undo: tuple[str, ...] = ()
     if index.definition is not None and not _is_relied_on(schema, index):
         undo = (_alter(table, _drop(index.name)), f"{_concurrently(index.definition)};")
-    return Statements(sql=(_alter(table, _using(index.name)),), undo=undo, in_transaction=False).fix()
+    return Statements(sql=(_alter(table, _using(index.name)),), undo=undo, in_transaction=False, is_local=True).fix()
 
 
 def _from_unique(schema: Schema, table: Table, key: Index) -> Fix:
@@ -173,13 +176,14 @@ def _from_unique(schema: Schema, table: Table, key: Index) -> Fix:
         sql=(_create(table, name, _listed(schema, key)), _alter(table, *actions)),
         undo=tuple(undo),
         in_transaction=False,
+        is_local=True,
     ).fix()
 
 
 def _on_partitioned(schema: Schema, table: Table, key: Index) -> Fix:
     name = _free_name(schema, table)
     primary_key = f"ADD CONSTRAINT {quote_ident(name)} PRIMARY KEY ({_listed(schema, key)})"
-    return Statements(sql=(_alter(table, primary_key),), undo=(_alter(table, _drop(name)),)).fix(
+    return Statements(sql=(_alter(table, primary_key),), undo=(_alter(table, _drop(name)),), is_local=True).fix(
         caution="builds an index of every partition under an exclusive lock: nobody can read or write them meanwhile"
     )
 
@@ -199,10 +203,19 @@ def _from_column(schema: Schema, table: Table, column: Column) -> Fix:
     if not column.is_not_null:
         undo.append(_alter(table, f"ALTER COLUMN {quote_ident(column.name)} DROP NOT NULL"))
         caution += ", or NULL, which it reads the whole table for under an exclusive lock"
+    # A primary key is refused while its column may still hold NULL from before.
+    proofs = [
+        _alter(table, f"VALIDATE CONSTRAINT {quote_ident(constraint.name)}")
+        for constraint in _unproved(schema, table)
+        if column.number in constraint.columns
+    ]
+    if proofs:
+        caution += ", or NULL"
     return Statements(
-        sql=(_create(table, name, quote_ident(column.name)), _alter(table, _using(name))),
+        sql=(*proofs, _create(table, name, quote_ident(column.name)), _alter(table, _using(name))),
         undo=tuple(undo),
         in_transaction=False,
+        is_local=True,
     ).fix(caution=caution)
 
 
@@ -213,6 +226,7 @@ def _new_column(schema: Schema, table: Table) -> Fix | None:
     return Statements(
         sql=(_alter(table, f"ADD COLUMN {quote_ident(name)} bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY"),),
         undo=(_alter(table, f"DROP COLUMN {quote_ident(name)}"),),
+        is_local=True,
     ).fix(caution=rewrite_caution(schema, [table]))
 
 

@@ -103,6 +103,8 @@ def _message(schema: Schema, one: Superseded) -> str:
         because = f"{kept.qualified_name} starts with the same {_keys(schema, index)}"
     elif kept.is_unique:
         because = f"{kept.qualified_name} is unique on the same {_keys(schema, index)}"
+    elif kept.is_exclusion:
+        because = f"{kept.qualified_name} upholds an exclusion constraint on the same {_keys(schema, index)}"
     else:
         because = f"{kept.qualified_name} holds the same {_keys(schema, index)} and more"
     size_bytes = schema.size_bytes(index.oid)
@@ -121,4 +123,5 @@ def _keys(schema: Schema, index: Index) -> str:
 
 
 def _message_of_parts(root: Table, parts: Sequence[Finding]) -> str:
-    return f"{plural(len(parts), 'index')} of {root.qualified_name}'s partitions begin another of the same partition."
+    begin = "begins" if len(parts) == 1 else "begin"
+    return f"{plural(len(parts), 'index')} of {root.qualified_name}'s partitions {begin} another of the same partition."

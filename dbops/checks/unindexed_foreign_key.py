@@ -6,7 +6,8 @@ locked and others wait. So do joins and every `user.tasks.all()`. Django makes t
 (`db_index=False`), so what is missing was left out, dropped, or comes from SQL.
 
 An index serves when it is a valid b-tree whose first columns are the key's columns, in any order (or a hash index,
-for a key of one column), and when it is not partial, or leaves out only rows where the key is NULL. The primary key's
+for a key of one column), and when it is not partial, or leaves out only rows where the key is NULL. A text column has
+to be indexed under its own collation. The primary key's
 or a unique constraint's does as well as any. On a partitioned table it may be the table's own or one on every
 partition.
 
@@ -138,7 +139,7 @@ def _is_covered(schema: Schema, table: Table, choices: Sequence[Sequence[str]]) 
     The partitions of a table together serve as well as an index of the whole.
     """
     answers = {
-        serves_look_up(index, _numbered(schema, table, columns))
+        _serves(schema, index, _numbered(schema, table, columns))
         for index in schema.indexes_of(table.oid)
         if is_usable(index)
         for columns in choices
@@ -148,6 +149,18 @@ def _is_covered(schema: Schema, table: Table, choices: Sequence[Sequence[str]]) 
     if True in answers or of_partitions == {True}:
         return True
     return None if None in answers or (None in of_partitions and False not in of_partitions) else False
+
+
+def _serves(schema: Schema, index: Index, columns: Mapping[int, str]) -> bool | None:
+    """Return what `serves_look_up` says, provided that the keys have their columns' own collations.
+
+    An equality is compared under the column's collation, and no index under another one can answer it.
+    """
+    for number, collation in zip(index.keys, index.collations, strict=False):
+        column = schema.column(index.table_oid, number)
+        if number in columns and column is not None and column.collation != collation:
+            return False
+    return serves_look_up(index, columns)
 
 
 def _numbered(schema: Schema, table: Table, columns: Sequence[str]) -> dict[int, str]:
@@ -162,7 +175,7 @@ def _begun(schema: Schema, need: _Need) -> list[Index]:
     return [
         index
         for index in schema.indexes_of(need.table.oid)
-        if not is_usable(index) and index.is_live and not is_leftover(index) and serves_look_up(index, columns)
+        if not is_usable(index) and index.is_live and not is_leftover(index) and _serves(schema, index, columns)
     ]
 
 
@@ -255,6 +268,5 @@ def _target_at_root(root: Table, finding: Finding) -> Target:
 
 
 def _message_of_parts(root: Table, parts: Sequence[Finding]) -> str:
-    return (
-        f"{plural(len(parts), 'partition')} of {root.qualified_name} have foreign keys of their own without an index."
-    )
+    have = "has a foreign key of its own" if len(parts) == 1 else "have foreign keys of their own"
+    return f"{plural(len(parts), 'partition')} of {root.qualified_name} {have} without an index."

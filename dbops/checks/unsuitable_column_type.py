@@ -23,9 +23,11 @@ a second column, fill it in batches, and swap the two. What a conversion takes f
 naive times are UTC (if they are local, name that zone instead), and that nothing in the JSON relies on the order of
 its keys. Columns tied by foreign keys change together.
 
-A view that shows the column, or a default that cannot be converted, makes ALTER TYPE fail before anything happens.
-Where a check, an expression index or the partition key names the column, no fix is proposed, because that has to be
-written anew for the other type.
+A view that shows the column, a trigger or a policy that names it, or a default that cannot be converted, makes ALTER
+TYPE fail before anything happens; what the server knows to be in the way is said with the fix. A default that can be
+converted may mean something else then: now() AT TIME ZONE 'utc' has to become now(). Where a check, an expression
+index or the partition key names the column, no fix is proposed, because that has to be written anew for the other
+type.
 
 Not reported: varchar(n), whatever n; char(1); timestamps while USE_TZ is off or unknown (--dsn); generated columns;
 what a partition or an inheritance child has from its parent.
@@ -42,7 +44,7 @@ from dbops.findings.finding import Confidence, Finding, Kind, Location, Severity
 from dbops.findings.type_changes import change_types
 from dbops.findings.uuid_columns import text_to_uuid
 from dbops.snapshot.column_uses import UNREAD, checks_over, expressions_over, special_indexes
-from dbops.snapshot.key_columns import TableColumn, linked, rewrite_caution
+from dbops.snapshot.key_columns import TableColumn, change_caution, linked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -136,7 +138,7 @@ def _convert(schema: Schema, one: TableColumn, better: _Better) -> Fix | None:
         using=better.using,
         undo_using=better.undo_using,
     )
-    return ChangeTypes(columns=(change,)).fix(caution=f"{better.caution}; {rewrite_caution(schema, [one.table])}")
+    return ChangeTypes(columns=(change,)).fix(caution=f"{better.caution}; {change_caution(schema, [one])}")
 
 
 def _is_in_the_way(schema: Schema, one: TableColumn) -> bool:

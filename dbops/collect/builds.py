@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from dbops.collect.session import LookError
+from dbops.collect.session import ConnectionLostError, LookError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,8 +26,7 @@ _STILL_INVALID: Final = """
 def confirm_invalid(session: Session, indexes: Iterable[Index]) -> tuple[Index, ...]:
     """Return `indexes` with those marked as being built that have become valid, or gone, since they were read.
 
-    Raises:
-        ConnectionLostError: the server went away, or stopped answering.
+    Where the second look fails, of those that seem to have been left invalid it is not known whether they were.
     """
     indexes = tuple(indexes)
     suspects = {index.oid for index in indexes if not index.is_valid and index.is_being_built is False}
@@ -35,8 +34,9 @@ def confirm_invalid(session: Session, indexes: Iterable[Index]) -> tuple[Index, 
         return indexes
     try:
         with session.transaction():
+            session.hide_schemas()
             left = {row["oid"] for row in session.read(_STILL_INVALID, [sorted(suspects)])}
-    except LookError:  # it is not known, then
+    except (ConnectionLostError, LookError):
         return tuple(replace(index, is_being_built=None) if index.oid in suspects else index for index in indexes)
     finished = suspects - left
     return tuple(replace(index, is_being_built=True) if index.oid in finished else index for index in indexes)

@@ -8,6 +8,9 @@ import django
 from django.apps import apps
 from django.conf import settings
 
+from dbops.collect.django_databases import django_databases
+from dbops.collect.loose_relations import loose_relations
+from dbops.collect.migrations import migrations_of
 from dbops.snapshot.rows import DjangoSettings, GenericRelation
 from dbops.sources import models_in
 
@@ -21,9 +24,20 @@ if TYPE_CHECKING:
 
 
 def collect_django(alias: str, *, registry: Apps = apps) -> dict[str, Section]:
-    """Return the sections `django_settings` and `generic_relations` of the database DATABASES[alias]."""
-    row = DjangoSettings(version=django.get_version(), use_tz=settings.USE_TZ, debug=settings.DEBUG)
-    return {"django_settings": (row,), "generic_relations": _generic_relations(alias, registry)}
+    """Return the sections that the settings, the models and the migrations tell of the database DATABASES[alias]."""
+    row = DjangoSettings(
+        version=django.get_version(),
+        use_tz=settings.USE_TZ,
+        debug=settings.DEBUG,
+        is_asgi_only=bool(getattr(settings, "ASGI_APPLICATION", None)) and settings.WSGI_APPLICATION is None,
+    )
+    return {
+        "django_settings": (row,),
+        "generic_relations": _generic_relations(alias, registry),
+        "migrations": migrations_of(alias, registry),
+        "loose_relations": loose_relations(alias, registry),
+        "django_databases": tuple(django_databases(alias)),
+    }
 
 
 def _generic_relations(alias: str, registry: Apps) -> tuple[GenericRelation, ...]:

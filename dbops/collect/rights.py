@@ -39,6 +39,31 @@ RIGHTS: Final[Mapping[str, Right]] = {
         without="a sequence that lags behind its table's keys stays unknown",
         grant="GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
     ),
+    "key_ranges": Right(
+        needs="SELECT on the integer keys that no sequence feeds, without row-level security that hides their rows",
+        without="how far such keys are from the end of their type stays unknown",
+        grant="GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
+    ),
+    "orphan_samples": Right(
+        needs="SELECT on the columns of such relations and on the keys they point to, and on django_content_type",
+        without="rows that point nowhere stay unknown",
+        grant="GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
+    ),
+    "applied_migrations": Right(
+        needs="SELECT on django_migrations",
+        without="which migrations were applied stays unknown",
+        grant="GRANT SELECT ON {schema}.django_migrations TO {role};",
+    ),
+    "sessions": Right(
+        needs="pg_monitor (of it, pg_read_all_stats)",
+        without="what sessions of other roles do stays unknown",
+        grant="GRANT pg_monitor TO {role};",
+    ),
+    "host_rules": Right(
+        needs="SELECT on pg_hba_file_rules and EXECUTE on its function; a superuser for how passwords are kept",
+        without="lines of pg_hba.conf that let in whoever comes, and passwords that are kept as MD5, stay unknown",
+        grant="GRANT SELECT ON pg_hba_file_rules TO {role}; GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO {role};",
+    ),
 }
 
 

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from dbops.collect.session import LookError, Session
+from dbops.collect.batches import LOCKED, read_each
 from dbops.snapshot import rows
 from dbops.snapshot.names import qualified, quote_ident
 from dbops.snapshot.sequence_facts import next_value
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping
 
-#: Reads are joined by UNION ALL this many at a time: few round trips, few locks held at once.
-_BATCH: Final = 100
-#: How long all the reads of one section may take together, in seconds: a look must end.
-_BUDGET_S: Final = 20.0
+    from dbops.collect.session import Session
+
 _INTEGERS: Final = frozenset({"smallint", "integer", "bigint"})
-_LOCKED: Final = "locked by another session"
-#: Why a read failed, by SQLSTATE.
-_REASONS: Final[Mapping[str | None, str]] = {
-    "42501": "not allowed to read it",
-    "42P01": "dropped meanwhile",
-    "55P03": _LOCKED,
-    "57014": "reading it took too long",
-}
 
 
 def read_sequence_values(session: Session, seen: Mapping[str, Any]) -> tuple[rows.SequenceValue, ...]:
@@ -38,10 +27,10 @@ def read_sequence_values(session: Session, seen: Mapping[str, Any]) -> tuple[row
         if not sequence.is_readable:
             reasons[sequence.oid] = "no SELECT on it"
         elif sequence.oid in locked:
-            reasons[sequence.oid] = _LOCKED
+            reasons[sequence.oid] = LOCKED
         else:
             readable.append(sequence)
-    answers = _read_each(session, [f"last_value, is_called FROM {_sql(sequence)}" for sequence in readable])
+    answers = read_each(session, [f"last_value, is_called FROM {_sql(sequence)}" for sequence in readable])
     found = [
         rows.SequenceValue(sequence_oid=oid, last_value=None, is_called=None, unseen=reason)
         for oid, reason in reasons.items()
@@ -75,7 +64,7 @@ class _Feed:
         if not (self.table.is_readable or self.column.is_readable):
             return "no SELECT on it"
         if self.table.oid in locked:
-            return _LOCKED
+            return LOCKED
         if (self.table.oid, self.column.number) not in indexed:
             return "no index leads with it, so that finding its last key would read the whole table"
         return None
@@ -83,6 +72,9 @@ class _Feed:
     def query(self) -> str:
         """Return what to SELECT: the extreme key, and the first existing key that the sequence will hand out."""
         column, table = quote_ident(self.column.name), _sql(self.table)
+        if self.table.kind != "p" and self.table.has_children:
+            # An index of the table knows nothing of the rows of tables that inherit from it.
+            table = f"ONLY {table}"
         step = self.sequence.increment
         beyond, last, first = (">=", "max", "min") if step > 0 else ("<=", "min", "max")
         following = next_value(self.sequence, self.value)
@@ -124,7 +116,7 @@ def read_sequence_keys(session: Session, seen: Mapping[str, Any]) -> tuple[rows.
             readable.append(feed)
         else:
             found.append(feed.row(reason))
-    answers = _read_each(session, [feed.query() for feed in readable])
+    answers = read_each(session, [feed.query() for feed in readable])
     found += [feed.row(answer) for feed, answer in zip(readable, answers, strict=True)]
     return tuple(found)
 
@@ -138,31 +130,6 @@ def _feeds(seen: Mapping[str, Any]) -> Iterator[_Feed]:
             table, column = tables.get(table_oid), columns.get((table_oid, number))
             if table is not None and column is not None and column.base_type in _INTEGERS:
                 yield _Feed(sequence, values[sequence.oid], table, column)
-
-
-def _read_each(session: Session, queries: Sequence[str]) -> list[Mapping[str, Any] | str]:
-    """Run queries of one row each, many at a time: return each one's row, or why it could not be read.
-
-    When a batch fails it is halved until the one that fails stands alone, so that a single table that was dropped or
-    locked meanwhile costs only itself.
-    """
-    answers: list[Mapping[str, Any] | str] = ["not enough time"] * len(queries)
-    ends_at = time.monotonic() + _BUDGET_S
-    batches = [range(start, min(start + _BATCH, len(queries))) for start in range(0, len(queries), _BATCH)]
-    batches.reverse()
-    while batches and time.monotonic() < ends_at:
-        batch = batches.pop()
-        sql = "\nUNION ALL ".join(f"SELECT {position} AS position, {queries[position]}" for position in batch)
-        try:
-            for row in session.read(sql):
-                answers[row.pop("position")] = row
-        except LookError as error:
-            if len(batch) == 1:
-                answers[batch[0]] = _REASONS.get(error.sqlstate, str(error))
-            else:
-                middle = len(batch) // 2
-                batches += [batch[middle:], batch[:middle]]
-    return answers
 
 
 def _sql(relation: rows.Sequence | rows.Table) -> str:

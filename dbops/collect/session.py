@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dbops.errors import DbopsError
@@ -20,21 +20,13 @@ LOCK_TIMEOUT_MS: Final = 100
 GRACE_MS: Final = 3_000
 
 
-class Cursor(Protocol):
-    """A DB-API cursor, as psycopg 3 and psycopg2 both have it."""
-
-    @property
-    def description(self) -> Any: ...
-    def execute(self, query: Any, params: Any = None, /) -> Any: ...
-    def fetchall(self) -> list[Any]: ...
-    def close(self) -> None: ...
-
-
 class Connection(Protocol):
     """A DB-API connection in autocommit mode, as psycopg 3 and psycopg2 both have it."""
 
     @property
     def closed(self) -> Any: ...
+    @property
+    def info(self) -> Any: ...
     def cursor(self) -> Any: ...
     def fileno(self) -> int: ...
 
@@ -54,7 +46,7 @@ class ConnectionLostError(DbopsError):
 class Session:
     """Reads through `connection`, whose driver raises `error` (psycopg.Error or psycopg2.Error).
 
-    The connection must be in autocommit mode and nobody else's for as long as the session lasts.
+    The connection must be in autocommit mode and nobody else's, also afterwards: its client encoding may have changed.
     """
 
     def __init__(
@@ -70,6 +62,13 @@ class Session:
         self._statement_timeout_ms = statement_timeout_ms
         self._deadline_s = (statement_timeout_ms + grace_ms) / 1000
         self._recode = False
+        self._gave_up = False
+
+    @property
+    def announced_pid(self) -> int:
+        """The server process that the other side named when the connection was made; a pooler makes one up."""
+        pid: int = self._connection.info.backend_pid
+        return pid
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -82,8 +81,7 @@ class Session:
         encoding = self._fetch("SHOW server_encoding")[0][0]
         if encoding in {"SQL_ASCII", b"SQL_ASCII"}:
             # No conversion is possible there, and a byte that is not UTF-8 would fail the whole statement.
-            self._fetch("SET client_encoding TO 'LATIN1'")
-            self._recode = True
+            self._take_bytes_as_latin1()
         self._fetch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             self._fetch(f"SET LOCAL statement_timeout = {self._statement_timeout_ms}")
@@ -117,38 +115,62 @@ class Session:
         self._fetch("ROLLBACK TO SAVEPOINT look")
         return [dict(zip(names, (self._value(value) for value in row), strict=True)) for row in found]
 
+    def _take_bytes_as_latin1(self) -> None:
+        set_encoding = getattr(self._connection, "set_client_encoding", None)
+        if set_encoding is None:
+            self._fetch("SET client_encoding TO 'LATIN1'")
+        else:  # psycopg2, which does not notice what SET does
+            with self._talk():
+                set_encoding("LATIN1")
+        self._recode = True
+
     def _fetch(self, sql: str, parameters: Sequence[Any] = (), names: list[str] | None = None) -> list[Any]:
-        with self._deadline():
-            cursor = self._connection.cursor()
-            try:
-                cursor.execute(self._encode(sql), tuple(parameters) or None)
-                if cursor.description is None:
-                    return []
-                if names is not None:
-                    names += [column[0] for column in cursor.description]
-                return list(cursor.fetchall())
-            except self._error as error:
-                raise self._translated(error) from error
-            finally:
-                cursor.close()
+        with self._talk(), closing(self._connection.cursor()) as cursor:
+            cursor.execute(self._encode(sql), tuple(parameters) or None)
+            if cursor.description is None:
+                return []
+            if names is not None:
+                names += [column[0] for column in cursor.description]
+            return list(cursor.fetchall())
+
+    @contextmanager
+    def _talk(self) -> Iterator[None]:
+        """Say what the driver raises in our own words, and wait no longer for the server than we allow."""
+        try:
+            with self._deadline():
+                yield
+        except self._error as error:
+            raise self._translated(error) from error
 
     def _translated(self, error: Exception) -> DbopsError:
-        lines = str(error).strip().splitlines()
+        lines = str(error).strip().splitlines() or [type(error).__name__]
         if self._connection.closed:
-            return ConnectionLostError(f"the connection was lost: {lines[0] if lines else 'the server went away'}")
+            reason = f"the server did not answer within {self._deadline_s:g} s" if self._gave_up else lines[0]
+            return ConnectionLostError(f"the connection was lost: {reason}")
         sqlstate = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-        return LookError(lines[0] if lines else type(error).__name__, sqlstate=sqlstate)
+        return LookError(lines[0], sqlstate=sqlstate)
 
     @contextmanager
     def _deadline(self) -> Iterator[None]:
-        """Cut the connection when the server does not answer in time: only that ends a wait for a frozen one."""
-        timer = threading.Timer(self._deadline_s, _hang_up, [self._connection.fileno()])
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+        """Cut the connection when the server does not answer in time: only that ends a wait for a frozen one.
+
+        The timer has a descriptor of its own, closed when the timer can no longer use it: the driver may close the
+        connection's at any moment, and its number may be somebody else's by then.
+        """
+        with socket.socket(fileno=os.dup(self._connection.fileno())) as own:
+            timer = threading.Timer(self._deadline_s, self._hang_up, [own])
+            timer.daemon = True
+            timer.start()
+            try:
+                yield
+            finally:
+                timer.cancel()
+                timer.join()
+
+    def _hang_up(self, connection: socket.socket) -> None:
+        self._gave_up = True
+        with suppress(OSError):  # the other side was faster
+            connection.shutdown(socket.SHUT_RDWR)
 
     def _encode(self, sql: str) -> str:
         return sql.encode().decode("latin-1") if self._recode else sql
@@ -159,8 +181,3 @@ class Session:
         if self._recode and isinstance(value, str):
             return value.encode("latin-1").decode(errors="backslashreplace")
         return value
-
-
-def _hang_up(descriptor: int) -> None:
-    with socket.socket(fileno=os.dup(descriptor)) as connection:
-        connection.shutdown(socket.SHUT_RDWR)

@@ -199,12 +199,29 @@ class ChangeTypes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextsToUuid:
+    """Columns of text that become uuid together; the statements also move what stands in the way, and put it back."""
+
+    columns: tuple[ColumnType, ...]
+    sql: tuple[str, ...]
+    undo: tuple[str, ...]
+
+    def fix(self, *, caution: str | None = None) -> Fix:
+        return Fix(sql=self.sql, undo=self.undo, caution=caution, change=self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statements:
-    """Any other change: what to run, and what undoes it."""
+    """Any other change: what to run, and what undoes it.
+
+    `is_local` marks what concerns this database alone: where a sequence stands, a key that got lost. Other databases of
+    the same models never had the fault, and the change would fail there or do harm.
+    """
 
     sql: tuple[str, ...]
     undo: tuple[str, ...] = ()
     in_transaction: bool = True
+    is_local: bool = False
 
     def fix(self, *, caution: str | None = None) -> Fix:
         return Fix(sql=self.sql, undo=self.undo, in_transaction=self.in_transaction, caution=caution, change=self)

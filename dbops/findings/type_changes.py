@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from dbops.findings.changes import ChangeTypes, ColumnType
-from dbops.snapshot.key_columns import INTEGER_BOUNDS, TableColumn, declared, rewrite_caution
+from dbops.snapshot.key_columns import INTEGER_BOUNDS, TableColumn, change_caution, declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ def change_types(
     return ChangeTypes(
         columns=tuple(_change(column, type_) for column, type_ in changes.items()),
         sequences=tuple((one.schema, one.name, one.type, type_) for one, type_ in (sequences or {}).items()),
-    ).fix(caution=rewrite_caution(schema, [column.table for column in changes]) if changes else None)
+    ).fix(caution=change_caution(schema, changes) if changes else None)
 
 
 class Feeds:

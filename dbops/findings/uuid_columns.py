@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dbops.findings.changes import Statements
+from dbops.findings.changes import ColumnType, DropIndex, TextsToUuid
 from dbops.snapshot.column_uses import checks_over, expressions_over, special_indexes
-from dbops.snapshot.key_columns import rewrite_caution
+from dbops.snapshot.key_columns import change_caution
 from dbops.snapshot.names import quote_ident
 
 if TYPE_CHECKING:
@@ -30,24 +30,39 @@ def text_to_uuid(schema: Schema, columns: Sequence[TableColumn], *, hyphens: boo
     indexes = [index for column in columns for index in special_indexes(schema, column)]
     if any(definition is None for _, _, definition in foreign_keys) or any(not index.definition for index in indexes):
         return None
+    # As those of a partitioned table: a transaction drops and builds nothing concurrently, and all parts come back.
+    without_indexes = [
+        DropIndex(schema=index.schema, name=index.name, definition=index.definition or "", is_partitioned=True).fix()
+        for index in indexes
+    ]
     without_keys = [f"ALTER TABLE {table} DROP CONSTRAINT {name};" for table, name, _ in foreign_keys]
     with_keys = [f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition};" for table, name, definition in foreign_keys]
-    return Statements(
+    return TextsToUuid(
+        columns=tuple(
+            ColumnType(
+                schema=column.table.schema,
+                table=column.table.name,
+                column=column.column.name,
+                old_type=column.column.type,
+                new_type="uuid",
+            )
+            for column in columns
+        ),
         sql=(
             *without_keys,
-            *(f"DROP INDEX {index.qualified_name};" for index in indexes),
+            *(statement for drop in without_indexes for statement in drop.sql),
             *(_alter(column, "uuid", f"{column.quoted}::uuid") for column in columns),
             *with_keys,
         ),
         undo=(
             *without_keys,
             *(_back(column, hyphens=hyphens) for column in columns),
-            *(f"{index.definition};" for index in indexes),
+            *(statement for drop in without_indexes for statement in drop.undo),
             *with_keys,
         ),
     ).fix(
         caution="fails if one of the texts is no UUID, or a default is text (drop it first, set it again as uuid); "
-        + rewrite_caution(schema, [column.table for column in columns])
+        + change_caution(schema, columns)
     )
 
 

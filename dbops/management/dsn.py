@@ -54,8 +54,9 @@ def _checked(dsn: str, source: str) -> str:
         message = f"{source} does not hold a DSN"
         raise UsageError(message, hint="for example postgresql://user@host:5432/database, or host=… dbname=…")
     url = _URL.match(dsn)
-    if url is not None and "@" in dsn[url.end() :]:
-        # An unencoded slash in a password puts the rest of it, and the host, into the database's name.
+    if url is not None and ("@" in dsn[url.end() :] or url[0].count("@") > 1):
+        # An unencoded slash in a password puts the rest of it, and the host, into the database's name; an unencoded @
+        # puts the rest of it into the host's.
         message = f"the DSN in {source} cannot be read"
         raise UsageError(message, hint="percent-encode  @ : / ? # %  in names and passwords: @ is %40")
     return dsn

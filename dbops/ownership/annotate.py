@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from dbops.findings.finding import Ownership, Severity
+from dbops.findings.finding import Kind, Location, Ownership, Severity
 from dbops.findings.fix import Fix
 from dbops.ownership.naming import is_made_up
 from dbops.ownership.operations import with_operation
@@ -46,13 +46,35 @@ def annotate(
 
 
 def _owned(finding: Finding, owners: Owners, schema: Schema, structural: Collection[str]) -> Finding:
-    owner = owners.owner(schema, finding.location)
+    if finding.target.kind is Kind.MIGRATION:
+        owner = owners.of_migration(finding.target.name)
+    else:
+        owner = owners.owner(schema, finding.location)
     severity, fix = finding.severity, finding.fix
     if owner.ownership in _ELSEWHERE and finding.check in structural:
         severity = Severity.INFO
     if owner.ownership is Ownership.MINE and fix is not None and finding.location is not None:
         fix = with_operation(fix, finding.location, owners, schema)
+        if finding.check in _SUPERFLUOUS and fix.operation is not None and owner.migration is not None:
+            fix = _unless_hand_made(fix, str(finding.evidence.get("kept")), owners, schema)
     return replace(finding, owner=owner, severity=severity, fix=fix)
+
+
+def _unless_hand_made(fix: Fix, kept: str, owners: Owners, schema: Schema) -> Fix:
+    """Return `fix` without its operation, and with a warning, where no migration makes the index that stays.
+
+    The models' own index would go everywhere, and the other one is in this database alone.
+    """
+    index = next((index for index in schema.indexes.values() if index.qualified_name == kept), None)
+    if index is None or index.is_primary:
+        return fix
+    if owners.owner(schema, Location(table_oid=index.table_oid, index=index.name)).migration is not None:
+        return fix
+    caution = (
+        f"no migration is known to make {kept}, which stays: other databases would be left with neither, so declare "
+        "that one in the model first, or drop it instead of this one"
+    )
+    return replace(fix, operation=None, caution="; ".join(filter(None, (fix.caution, caution))))
 
 
 def _is_made_for_link(finding: Finding, owners: Owners, schema: Schema) -> bool:

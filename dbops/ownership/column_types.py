@@ -12,7 +12,7 @@ from dbops.ownership.source import literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dbops.findings.changes import ChangeTypes, ColumnType
+    from dbops.findings.changes import ChangeTypes, ColumnType, TextsToUuid
     from dbops.ownership.place import Place
     from dbops.ownership.tables import AnyField, ModelTable
 
@@ -46,6 +46,30 @@ def change_types(change: ChangeTypes, place: Place) -> str | None:
     if len(keys) != 1 or any(_key_of(follower) != keys[0] for follower in followers):
         return None
     return _widen(place, keys[0]) if all(column.new_type == "bigint" for column, _ in widened) else None
+
+
+def texts_to_uuid(change: TextsToUuid, place: Place) -> str | None:
+    """Return the operation that makes a CharField of the place's own model uuid, and what refers to it along with it.
+
+    A default text is no UUID, and a field of another class than CharField may be anything: there is none for those.
+    """
+    found = [(column, _field(place, column)) for column in change.columns]
+    known = [(column, *field) for column, field in found if field is not None]
+    if len(known) < len(found):
+        return None
+    if all(_is_expected(*one) for one in known):
+        return place.run_sql(change.sql, None).with_remarks()
+    keys = {_key_of(field) for _, _, field in known}
+    (key, *others) = keys
+    is_plain = type(key) is models.CharField and (callable(key.default) or not key.has_default())
+    if others or not is_plain or place.fields([key.column or ""]) != [key]:
+        return None
+    try:
+        altered = source.field(source.changed(key, models.UUIDField, max_length=None, db_collation=None))
+    except ValueError:
+        return None
+    operation = source.operation("AlterField", place.model, literal(key.name), altered.text, imports=altered.imports)
+    return operation.with_remarks(f"in {place.name}: {key.name} = models.UUIDField(...)")
 
 
 def _field(place: Place, column: ColumnType) -> tuple[ModelTable, AnyField] | None:

@@ -223,8 +223,6 @@ class History:
 
 def _traits(made: AnyField) -> set[Trait]:
     """Return what a field brings, told from the field alone: it belongs to no model yet."""
-    if made.many_to_many:
-        return {Trait.COLUMN}
     traits = {Trait.COLUMN}
     if made.unique:
         traits.add(Trait.UNIQUE)

@@ -81,15 +81,17 @@ def _drop_declared(change: DropIndex, place: Place) -> str | None:
     """Return the operation that drops an index of Meta.indexes, or the one of a constraint that has no other form."""
     name = literal(change.name)
     if place.meta_constraint(change.name):
-        operation = source.operation("RemoveConstraint", place.model, name)
-        return operation.with_remarks(f"no longer in {place.name}.Meta.constraints")
-    if not place.meta_index(change.name):
+        operation, of = source.operation("RemoveConstraint", place.model, name), "constraints"
+    elif not place.meta_index(change.name):
         return None
-    if change.is_partitioned:
-        operation = source.operation("RemoveIndex", place.model, name)
+    elif change.is_partitioned or place.is_in_named_schema:
+        operation, of = source.operation("RemoveIndex", place.model, name), "indexes"
     else:
-        operation = source.postgres_operation("RemoveIndexConcurrently", place.model, name)
-    return operation.with_remarks(f"no longer in {place.name}.Meta.indexes")
+        operation, of = source.postgres_operation("RemoveIndexConcurrently", place.model, name), "indexes"
+    if place.is_in_named_schema:
+        # Django drops an index by its bare name, IF EXISTS: in a schema that is not searched it finds none.
+        operation = source.separate(operation, place.run_sql(change.fix().sql, change.fix().undo))
+    return operation.with_remarks(f"no longer in {place.name}.Meta.{of}")
 
 
 def _indexed_field(place: Place, index: rows.Index) -> AnyField | None:

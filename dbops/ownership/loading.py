@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import CommandError
-from django.db.migrations.exceptions import BadMigrationError, CircularDependencyError, NodeNotFoundError
-from django.db.migrations.loader import MigrationLoader
-
+from dbops.migration_files import UnreadableMigrationsError, load_migrations
 from dbops.ownership.history import History
 
 if TYPE_CHECKING:
@@ -17,38 +13,13 @@ if TYPE_CHECKING:
     from django.db.migrations.graph import MigrationGraph
     from django.db.migrations.migration import Migration
 
-#: What reading the migrations may end with: a graph that does not fit together, or a module that cannot be imported,
-#: which being anybody's code fails in any of Python's ways.
-_BROKEN: Final = (
-    BadMigrationError,
-    CircularDependencyError,
-    NodeNotFoundError,
-    CommandError,
-    ImproperlyConfigured,
-    ArithmeticError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    NameError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
-
 
 def load_history() -> History:
-    """Return the history of the installed apps' migrations; one that says why when they cannot be read.
-
-    No database is asked which migrations are applied. So where a squashed migration stands beside those it replaces,
-    the squashed one is named: it is what Django takes on a new database, and what stays when the others are removed.
-    """
+    """Return the history of the installed apps' migrations; one that says why when they cannot be read."""
     try:
-        return History(_in_order(MigrationLoader(None).graph))
-    except _BROKEN as error:
-        reason = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
-        return History(note=f"no migration is named, for the migrations cannot be read: {reason}")
+        return History(_in_order(load_migrations().graph))
+    except UnreadableMigrationsError as error:
+        return History(note=f"no migration is named, for {error}")
 
 
 def _in_order(graph: MigrationGraph) -> Iterator[Migration]:

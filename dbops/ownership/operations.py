@@ -6,8 +6,16 @@ from dataclasses import replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Final
 
-from dbops.findings.changes import ChangeTypes, CreateIndex, DropConstraint, DropIndex, Statements, ValidateConstraint
-from dbops.ownership.column_types import change_types
+from dbops.findings.changes import (
+    ChangeTypes,
+    CreateIndex,
+    DropConstraint,
+    DropIndex,
+    Statements,
+    TextsToUuid,
+    ValidateConstraint,
+)
+from dbops.ownership.column_types import change_types, texts_to_uuid
 from dbops.ownership.constraints import drop_constraint, validate_constraint
 from dbops.ownership.indexes import create_index, drop_index, named_for_model
 from dbops.ownership.place import Place
@@ -51,11 +59,12 @@ _operation.register(DropIndex, drop_index)
 _operation.register(ValidateConstraint, validate_constraint)
 _operation.register(DropConstraint, drop_constraint)
 _operation.register(ChangeTypes, change_types)
+_operation.register(TextsToUuid, texts_to_uuid)
 
 
 @_operation.register
 def _(change: Statements, place: Place) -> str | None:
-    """What cannot be undone, or names partitions, which other databases have others of, is no matter of migrations."""
-    if not change.undo or place.row.kind == "p":
+    """What is one database's own, cannot be undone, or names partitions, of which others have others, has none."""
+    if change.is_local or not change.undo or place.row.kind == "p":
         return None
     return place.run_sql(change.sql, change.undo).with_remarks()

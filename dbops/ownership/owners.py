@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -17,7 +18,7 @@ from dbops.ownership.project import Project
 from dbops.ownership.tables import model_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from django.apps.registry import Apps
 
@@ -35,20 +36,25 @@ class Owners:
         tables: Iterable[ModelTable] = (),
         *,
         bookkeeping: Iterable[str] = (),
+        apps: Mapping[str, Ownership] = MappingProxyType({}),
         load: Callable[[], History] = History,
     ) -> None:
-        """`bookkeeping` are Django's own tables without a model; `load` reads the migrations when they are needed."""
+        """`bookkeeping` are Django's own tables without a model; `apps` says whose each app is, by its label; `load`
+        reads the migrations when they are needed."""
         self._tables = tuple(tables)
         self._bookkeeping = frozenset(bookkeeping)
+        self._apps = apps
         self._load = load
         self._found: WeakKeyDictionary[Schema, dict[int, ModelTable]] = WeakKeyDictionary()
 
     @classmethod
     def of_project(cls, alias: str, *, own_apps: Sequence[str] | None = None, registry: Apps = apps) -> Owners:
         """Return the owners in DATABASES[alias]; `own_apps` as in `Project`."""
+        project = Project.of_settings(own_apps)
         return cls(
-            model_tables(alias, registry, Project.of_settings(own_apps)),
+            model_tables(alias, registry, project),
             bookkeeping=(MigrationRecorder.Migration._meta.db_table,),
+            apps={config.label: project.ownership(config) for config in registry.get_app_configs()},
             load=load_history,
         )
 
@@ -94,6 +100,12 @@ class Owners:
             field=_field_name(table, columns),
             migration=self._migration(schema, table, location, columns) if options.managed else None,
         )
+
+    def of_migration(self, label: str) -> Owner:
+        """Return the owner of a migration, `shop.0001_initial`; where no such app is installed it is unmanaged."""
+        app_label, _, name = label.partition(".")
+        ownership = self._apps.get(app_label, Ownership.UNMANAGED)
+        return Owner(ownership=ownership, app_label=app_label, migration=name)
 
     def _find(self, schema: Schema) -> dict[int, ModelTable]:
         """Return the models' tables by oid; a managed model goes before an unmanaged one that reads the same table."""
@@ -159,6 +171,8 @@ class Owners:
             if not is_alone and not is_made_up(constraint.name):
                 return None
             return self._of_trait(table, fields, Trait.FOREIGN_KEY)
+        if constraint.type == "c" and not (is_made_up(constraint.name) or constraint.name.endswith("_check")):
+            return None
         return self._of_trait(table, fields, Trait.COLUMN)
 
     def _of_unique(self, table: ModelTable, fields: Sequence[AnyField]) -> str | None:

@@ -41,6 +41,11 @@ class Place:
         """The model's name as Python source, the first argument of its operations."""
         return literal(self.name)
 
+    @property
+    def is_in_named_schema(self) -> bool:
+        """Whether the model itself names the schema, by a `db_table` like `schema"."table`."""
+        return '"."' in self.table.model._meta.db_table
+
     def fields(self, columns: Sequence[str]) -> list[AnyField] | None:
         """Return the fields kept in `columns`; None when a column is no field's, or the model is not in migrations."""
         return None if self.table.link is not None or not columns else self.table.fields(columns)
@@ -66,5 +71,4 @@ class Place:
         return source.run_sql([self._portable(statement) for statement in sql], back)
 
     def _portable(self, statement: str) -> str:
-        is_placed = '"."' in self.table.model._meta.db_table
-        return lenient(statement if is_placed else along_search_path(statement, self.row.schema))
+        return lenient(statement if self.is_in_named_schema else along_search_path(statement, self.row.schema))

@@ -18,7 +18,7 @@ _TAGS: Final = {
     Tag.STRUCTURAL: "the schema alone: they mean something on an empty, freshly migrated database too, as in CI",
     Tag.LIVE: "the living database: its rows, sequences and statistics",
 }
-#: The word in a check's page that opens the part about what stays silent.
+#: What an item of a list begins with in a check's page.
 _LIST_MARK: Final = re.compile(r"([-*•]|\d+[.)]|\([a-z0-9]\)) +")
 
 

@@ -23,6 +23,16 @@ def format_count(count: int) -> str:
     return f"{count:,}"
 
 
+def format_seconds(seconds: float) -> str:
+    """Return a duration in its two largest units: `45 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`."""
+    whole = int(seconds)
+    for size, unit, smaller_size, smaller in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // smaller_size
+            return f"{whole // size:,} {unit} {rest} {smaller}" if rest else f"{whole // size:,} {unit}"
+    return f"{whole} s"
+
+
 def plural(count: int, noun: str, plural_noun: str | None = None) -> str:
     """Return a count with its noun: `1 table`, `2 tables`, `0 indexes`."""
     word = noun if count == 1 else plural_noun or (f"{noun}es" if noun.endswith(("x", "s")) else f"{noun}s")

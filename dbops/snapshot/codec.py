@@ -80,6 +80,8 @@ def _decoder(hint: Any) -> Any:
     """Return what turns JSON's value back into the field's: arrays into tuples, ISO text into moments."""
     if hint is datetime:
         return datetime.fromisoformat
+    if datetime in get_args(hint):
+        return lambda value: None if value is None else datetime.fromisoformat(value)
     if get_origin(hint) is tuple:
         inner = _decoder(get_args(hint)[0])
         return lambda values: tuple(inner(value) for value in values)

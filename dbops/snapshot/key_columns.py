@@ -88,6 +88,17 @@ def rewrite_caution(schema: Schema, tables: Iterable[Table]) -> str:
     return f"rewrites {much}{names} under an exclusive lock: nobody can read or write there meanwhile"
 
 
+def change_caution(schema: Schema, columns: Iterable[TableColumn]) -> str:
+    """Return what changing the types of `columns` costs here, and what stands in its way."""
+    changed = list(columns)
+    caution = rewrite_caution(schema, [one.table for one in changed])
+    holders = list(dict.fromkeys(name for one in changed for name in one.column.held_by))
+    if not holders:
+        return caution
+    it, is_there = ("it", "is") if len(holders) == 1 else ("them", "are")
+    return f"fails while {listed(holders)} {is_there} there: drop {it} first, create {it} again afterwards; {caution}"
+
+
 def _sizes(schema: Schema, table: Table) -> Iterator[int | None]:
     yield schema.size_bytes(table.oid)
     for index in schema.indexes_of(table.oid):

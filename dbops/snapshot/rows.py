@@ -78,8 +78,10 @@ class Column:
     """A column that has not been dropped.
 
     `type` is what the column was declared with, length and all; `base_type` is the domain's underlying type, else the
-    type itself, without length. The type of an inherited column, a partition's too, is the parent's to change; that of
-    a column in the partition key (a plain one, or one that an expression there uses) cannot be changed at all.
+    type itself, without length. `collation` is an oid, 0 where the type has none. The type of an inherited column, a
+    partition's too, is the parent's to change; that of a column in the partition key (a plain one, or one that an
+    expression there uses) cannot be changed at all. `held_by` says what has to go before any type can be changed, as
+    the server describes it: `view public.tasks`, `trigger t on table public.task`.
     """
 
     table_oid: int
@@ -87,11 +89,13 @@ class Column:
     name: str
     type: str
     base_type: str
+    collation: int
     is_not_null: bool
     identity: str
     generated: str
     is_inherited: bool
     is_partition_key: bool
+    held_by: tuple[str, ...]
     is_readable: bool
 
 
@@ -244,7 +248,7 @@ class RelationSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableStatistics:
-    """A table's counters since its statistics were last reset."""
+    """A table's counters since its statistics were last reset, and when it was last vacuumed and analyzed since."""
 
     oid: int
     live_rows: int
@@ -253,6 +257,12 @@ class TableStatistics:
     updates: int
     hot_updates: int
     deletes: int
+    changes_since_analyze: int
+    inserts_since_vacuum: int
+    vacuumed_at: datetime | None
+    autovacuumed_at: datetime | None
+    analyzed_at: datetime | None
+    autoanalyzed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,11 +275,15 @@ class IndexStatistics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DjangoSettings:
-    """What Django's settings say about the database; always exactly one row."""
+    """What Django's settings say about the database; always exactly one row.
+
+    `is_asgi_only` says that they name an ASGI application and no WSGI application.
+    """
 
     version: str
     use_tz: bool
     debug: bool
+    is_asgi_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

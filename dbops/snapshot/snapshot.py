@@ -6,7 +6,18 @@ from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003  read at run time by the codec
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from dbops.snapshot import rows
+from dbops.snapshot import (
+    django_rows,
+    integrity_rows,
+    key_rows,
+    migration_rows,
+    relation_rows,
+    rows,
+    security_rows,
+    session_rows,
+    setting_rows,
+    vacuum_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +38,31 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "index_statistics": rows.IndexStatistics,
     "django_settings": rows.DjangoSettings,
     "generic_relations": rows.GenericRelation,
+    "settings": setting_rows.Setting,
+    "migrations": migration_rows.Migration,
+    "applied_migrations": migration_rows.AppliedMigration,
+    "sessions": session_rows.Session,
+    "connection_limits": session_rows.ConnectionLimit,
+    "session_security": security_rows.SessionSecurity,
+    "reachable_roles": security_rows.ReachableRole,
+    "schema_grants": security_rows.SchemaGrants,
+    "definer_functions": security_rows.DefinerFunction,
+    "row_security": security_rows.RowSecurity,
+    "policies": security_rows.Policy,
+    "host_rules": security_rows.HostRule,
+    "role_passwords": security_rows.RolePassword,
+    "django_databases": django_rows.DjangoDatabase,
+    "checksum_failures": integrity_rows.ChecksumFailures,
+    "collations": integrity_rows.Collation,
+    "pooling": session_rows.Pooling,
+    "toast_tables": vacuum_rows.ToastTable,
+    "running_vacuums": vacuum_rows.RunningVacuum,
+    "horizon_holders": vacuum_rows.HorizonHolder,
+    "database_ages": vacuum_rows.DatabaseAge,
+    "table_ages": vacuum_rows.TableAge,
+    "key_ranges": key_rows.KeyRange,
+    "loose_relations": relation_rows.LooseRelation,
+    "orphan_samples": relation_rows.OrphanSample,
 }
 
 

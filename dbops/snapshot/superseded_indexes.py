@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 #: The bit of pg_index.indoption.
 _DESC: Final = 1
+#: How the names end that nobody chose. What a migration made is better kept, as the next one may ask for it by name, and
+#: an entry of Meta or of `unique_together` is easier to give up than what a field brings along, which therefore comes
+#: first: of indexes Django's own for a field, then one of Meta.indexes; of constraints the server's (Django leaves
+#: the name of `unique=True` in a new table to it), then Django's.
+_MADE_UP_FOR_INDEXES: Final = (re.compile(r"_[0-9a-f]{8}(?:_like)?\Z"), re.compile(r"_[0-9a-f]{6}_idx\Z"))
+_MADE_UP_FOR_CONSTRAINTS: Final = (re.compile(r"_key\Z"), re.compile(r"_[0-9a-f]{8}_uniq\Z"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ class _Candidates:
         alike: dict[object, list[Index]] = defaultdict(list)
         for index, shape in self._indexes:
             if not index.is_exclusion:
-                alike[shape, *enforced(index)].append(index)
+                alike[shape, self._is_deferred(index), *enforced(index)].append(index)
         found = []
         for group in alike.values():
             best, *others = sorted(group, key=self._rank)
@@ -113,6 +120,11 @@ class _Candidates:
     def _is_for_queries(self, index: Index) -> bool:
         return not (index.is_unique or self._must_stay(index))
 
+    def _is_deferred(self, index: Index) -> bool:
+        """Return whether equal keys are found at COMMIT alone: no index, only its constraint, knows."""
+        constraint = None if index.constraint_oid is None else self._schema.constraints.get(index.constraint_oid)
+        return constraint is not None and constraint.is_deferred
+
     def _must_stay(self, index: Index) -> bool:
         """Return whether something besides queries and uniqueness hangs on `index`, or on one of its parts."""
         return (
@@ -134,14 +146,21 @@ class _Candidates:
         )
 
     def _rank(self, index: Index) -> tuple[object, ...]:
-        """What stays first: what has to, then a constraint's, then the one that reads forward, then by name."""
+        """What stays first: what has to, a constraint's, a made-up name, what reads forward, then by name."""
         return (
             not index.is_primary,
             not self._must_stay(index),
             index.constraint_oid is None,
+            _choice(index),
             sum(option & _DESC for option in index.options),
             index.name,
         )
+
+
+def _choice(index: Index) -> int:
+    """Return how much somebody chose the name: 0 where a field brought it along, 2 where it is nobody's but theirs."""
+    endings = _MADE_UP_FOR_INDEXES if index.constraint_oid is None else _MADE_UP_FOR_CONSTRAINTS
+    return next((rank for rank, ending in enumerate(endings) if ending.search(index.name)), len(endings))
 
 
 def _width(candidate: tuple[Index, Shape]) -> tuple[object, ...]:

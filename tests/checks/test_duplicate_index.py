@@ -7,8 +7,8 @@ import pytest
 from dbops.checks.duplicate_index import check
 from dbops.findings.finding import Finding, Kind, Severity, Target, Unseen
 from dbops.findings.report import Outcome
-from dbops.snapshot.rows import IndexStatistics, RelationSize, TableStatistics
-from tests.builders import a_column, a_constraint, a_schema, a_table, an_index
+from dbops.snapshot.rows import IndexStatistics, RelationSize
+from tests.builders import a_column, a_constraint, a_schema, a_table, an_index, statistics_of
 from tests.looking import apply, in_schemas, look, undo
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ def test_the_finding_says_what_stays_and_what_the_twin_costs() -> None:
         an_index(100, "task_a"),
         an_index(101, "task_b"),
         RelationSize(oid=101, size_bytes=12 * 1024**2),
-        table_statistics=(
-            TableStatistics(oid=1, live_rows=1, dead_rows=0, inserts=70, updates=50, hot_updates=20, deletes=3),
-        ),
+        table_statistics=(statistics_of(inserts=70, updates=50, hot_updates=20, deletes=3),),
         index_statistics=(IndexStatistics(oid=100, scans=9), IndexStatistics(oid=101, scans=4)),
     )
     assert found.target == Target(Kind.INDEX, "public.task_b")
@@ -149,6 +147,10 @@ DECOYS = [
     ("CREATE INDEX x ON t (a, b)", "CREATE INDEX y ON t (a) INCLUDE (b)"),
     ("CREATE UNIQUE INDEX x ON t (b)", "CREATE UNIQUE INDEX y ON t (b) NULLS NOT DISTINCT"),
     ("CREATE UNIQUE INDEX x ON t (a)", "ALTER TABLE t ADD CONSTRAINT y UNIQUE (a) DEFERRABLE"),
+    (
+        "ALTER TABLE t ADD CONSTRAINT x UNIQUE (a) DEFERRABLE",
+        "ALTER TABLE t ADD CONSTRAINT y UNIQUE (a) DEFERRABLE INITIALLY DEFERRED",
+    ),
     ("CREATE UNIQUE INDEX x ON t (a)", "CREATE INDEX y ON t (a)"),
     ("CREATE INDEX x ON t (a)", "CREATE TABLE u (a int); CREATE INDEX y ON u (a)"),
     ("ALTER TABLE t ADD EXCLUDE USING gist (d WITH &&)", "ALTER TABLE t ADD EXCLUDE USING gist (d WITH =)"),

@@ -12,8 +12,8 @@ import pytest
 from dbops.checks.invalid_index import check
 from dbops.findings.finding import Finding, Kind, Severity, Target, Unseen
 from dbops.findings.report import Outcome
-from dbops.snapshot.rows import RelationSize, Server, TableStatistics
-from tests.builders import a_column, a_constraint, a_schema, a_table, an_index
+from dbops.snapshot.rows import RelationSize, Server
+from tests.builders import a_column, a_constraint, a_schema, a_table, an_index, statistics_of
 from tests.looking import apply, look
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ def test_one_that_is_kept_up_to_date_for_nothing_says_what_it_costs() -> None:
         an_index(is_valid=False),
         RelationSize(oid=100, size_bytes=12 * 1024**2),
         RelationSize(oid=1, size_bytes=18 * 1024**2),
-        table_statistics=(
-            TableStatistics(oid=1, live_rows=1, dead_rows=0, inserts=70, updates=50, hot_updates=20, deletes=3),
-        ),
+        table_statistics=(statistics_of(inserts=70, updates=50, hot_updates=20, deletes=3),),
     )
     assert found.target == Target(Kind.INDEX, "public.task_idx")
     assert found.severity is Severity.WARNING
@@ -148,14 +146,15 @@ def test_one_that_is_being_built_is_left_in_peace() -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_standby", "reason"),
+    ("is_standby", "is_monitor", "reason"),
     [
-        (True, "a standby does not show whether it is being built: look at the primary"),
-        (False, "this role may not see whether it is being built: GRANT pg_monitor TO it"),
+        (True, True, "a standby does not show whether it is being built: look at the primary"),
+        (False, False, "this role may not see whether it is being built: GRANT pg_monitor TO it"),
+        (False, True, "the look ended before it could tell whether it is being built: look again"),
     ],
 )
-def test_one_of_which_that_is_not_known_is_unseen(is_standby: bool, reason: str) -> None:
-    server = (replace(SERVER, is_standby=is_standby),)
+def test_one_of_which_that_is_not_known_is_unseen(is_standby: bool, is_monitor: bool, reason: str) -> None:
+    server = (replace(SERVER, is_standby=is_standby, is_monitor=is_monitor),)
     assert said(an_index(is_valid=False, is_being_built=None), server=server) == [Unseen("public.task_idx", reason)]
 
 

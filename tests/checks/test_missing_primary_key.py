@@ -9,7 +9,7 @@ from dbops.findings.finding import Finding, Kind, Severity, Target
 from dbops.snapshot.rows import RelationSize
 from tests.builders import a_column, a_constraint, a_foreign_key, a_schema, a_sequence, a_table, an_index
 from tests.checks.mending import assert_mends
-from tests.looking import look
+from tests.looking import apply, look, undo
 
 if TYPE_CHECKING:
     from tests.servers import Database
@@ -228,6 +228,27 @@ def test_the_column_that_is_meant_gets_the_key(database: Database, column: str) 
     database.execute(f"CREATE TABLE t (a text, {column})")
     (found,) = look(database, CHECK).findings
     assert_mends(database, CHECK, found)
+
+
+@pytest.mark.parametrize("server", ["pg18"], indirect=True)
+def test_a_not_null_that_was_never_validated_is_proved_before_the_key(database: Database) -> None:
+    database.execute('CREATE TABLE t (id int, x int); ALTER TABLE t ADD CONSTRAINT "id there" NOT NULL id NOT VALID')
+    (found,) = look(database, CHECK).findings
+    assert found.fix is not None
+    assert found.fix.sql[0] == 'ALTER TABLE public.t VALIDATE CONSTRAINT "id there";'
+    assert found.fix.caution == "fails if public.t.id holds a value twice, or NULL"
+    apply(database, found.fix)
+    assert look(database, CHECK).targets == []
+    undo(database, found.fix)
+    assert look(database, CHECK).targets == ["public.t"]
+
+
+@pytest.mark.parametrize("server", ["pg18"], indirect=True)
+def test_keys_that_are_unique_over_a_period_are_not_traded_for_keys_that_are_equal(database: Database) -> None:
+    database.execute("CREATE TABLE t (id int4range NOT NULL, v daterange NOT NULL, UNIQUE (id, v WITHOUT OVERLAPS))")
+    (found,) = look(database, CHECK).findings
+    assert found.message.startswith("Only the unique index public.t_id_v_key tells its rows apart")
+    assert found.fix is None
 
 
 def test_a_name_that_an_older_table_kept_is_not_taken_again(database: Database) -> None:

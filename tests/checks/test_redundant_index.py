@@ -7,8 +7,8 @@ import pytest
 from dbops.checks.redundant_index import check
 from dbops.findings.finding import Finding, Kind, Severity, Target, Unseen
 from dbops.findings.report import Outcome
-from dbops.snapshot.rows import IndexStatistics, RelationSize, TableStatistics
-from tests.builders import a_column, a_schema, a_table, an_index
+from dbops.snapshot.rows import IndexStatistics, RelationSize
+from tests.builders import a_column, a_schema, a_table, an_index, statistics_of
 from tests.looking import apply, in_schemas, look, undo
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def test_the_finding_says_which_index_answers_instead() -> None:
         SHORT,
         LONG,
         *sizes(2 * MB, 3 * MB),
-        table_statistics=(
-            TableStatistics(oid=1, live_rows=1, dead_rows=0, inserts=70, updates=50, hot_updates=20, deletes=3),
-        ),
+        table_statistics=(statistics_of(inserts=70, updates=50, hot_updates=20, deletes=3),),
         index_statistics=(IndexStatistics(oid=100, scans=9),),
     )
     assert found.target == Target(Kind.INDEX, "public.short")
@@ -53,7 +51,7 @@ def test_the_finding_says_which_index_answers_instead() -> None:
 
 
 def test_small_ones_are_information_and_large_or_much_written_ones_warnings() -> None:
-    statistics = TableStatistics(oid=1, live_rows=1, dead_rows=0, inserts=5, updates=0, hot_updates=0, deletes=0)
+    statistics = statistics_of(inserts=5)
     assert [one.severity for one in findings(SHORT, LONG)] == [Severity.INFO]
     assert [one.severity for one in findings(SHORT, LONG, *sizes(9 * MB, 9 * MB))] == [Severity.INFO]
     assert [one.severity for one in findings(SHORT, LONG, *sizes(10 * MB, 10 * MB))] == [Severity.WARNING]
@@ -83,6 +81,9 @@ def test_the_message_tells_a_unique_one_and_one_that_includes_more() -> None:
     assert unique.message.startswith("public.u is unique on the same column (a), so")
     (including,) = findings(SHORT, an_index(101, "i", columns=(1, 2), key_count=1))
     assert including.message.startswith("public.i holds the same column (a) and more, so")
+    gist = {"method": "gist", "definition": "CREATE INDEX ON public.task USING gist (a)"}
+    (excluding,) = findings(an_index(100, "g", **gist), an_index(101, "x", is_exclusion=True, constraint_oid=1, **gist))
+    assert excluding.message.startswith("public.x upholds an exclusion constraint on the same column (a), so")
     expression: dict[str, Any] = {"columns": (0,), "has_expressions": True, "expressions": "lower(a)"}
     (on_expression,) = findings(an_index(100, "e", **expression), an_index(101, "u", is_unique=True, **expression))
     assert on_expression.message.startswith("public.u is unique on the same expression, so")

@@ -11,7 +11,7 @@ from dbops.checks.unindexed_foreign_key import check
 from dbops.findings.finding import Basis, Finding, Kind, Severity, Target, Unseen
 from dbops.findings.report import Outcome
 from dbops.snapshot.rows import GenericRelation, RelationSize, TableStatistics
-from tests.builders import a_column, a_foreign_key, a_schema, a_table, an_index
+from tests.builders import a_column, a_foreign_key, a_schema, a_table, an_index, statistics_of
 from tests.looking import apply, in_schemas, look, undo
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def finding(*objects: Any, **options: Any) -> Finding:
 
 
 def deleted(rows: int) -> tuple[TableStatistics, ...]:
-    return (TableStatistics(oid=2, live_rows=1, dead_rows=0, inserts=0, updates=0, hot_updates=0, deletes=rows),)
+    return (statistics_of(2, deletes=rows),)
 
 
 def test_the_finding_says_what_a_deletion_reads() -> None:
@@ -184,6 +184,7 @@ def test_keys_that_partitions_have_of_their_own_are_one_finding() -> None:
 PARENT = 'CREATE TABLE parent (id int PRIMARY KEY, x int, y int, "N" int UNIQUE, UNIQUE (x, y))'
 ONE = "CREATE TABLE t (id int PRIMARY KEY, p int REFERENCES parent, q int, r text)"
 TWO = "CREATE TABLE t (id int PRIMARY KEY, x int, y int, r text, FOREIGN KEY (x, y) REFERENCES parent (x, y))"
+TEXT = "CREATE TABLE named (n text PRIMARY KEY); CREATE TABLE t (n text REFERENCES named, m text)"
 
 LACKING = [
     (PARENT, ONE),
@@ -193,6 +194,8 @@ LACKING = [
     (PARENT, ONE, "CREATE INDEX ON t (p) WHERE p IS NULL"),
     (PARENT, ONE, "CREATE INDEX ON t (p) WHERE p > 0"),
     (PARENT, ONE, "CREATE INDEX ON t (abs(p))"),
+    (PARENT, TEXT, 'CREATE INDEX ON t (n COLLATE "C")'),
+    (PARENT, TEXT, 'CREATE INDEX ON t USING hash (n COLLATE "C")'),
     (PARENT, ONE, "CREATE INDEX ON t USING brin (p)"),
     (PARENT, ONE, "CREATE INDEX ON t (q) INCLUDE (p)"),
     (PARENT, "CREATE TABLE t (id int PRIMARY KEY, p int REFERENCES parent ON DELETE CASCADE)"),
@@ -205,6 +208,9 @@ LACKING = [
     (PARENT, TWO, "CREATE INDEX ON t USING hash (x)"),
 ]
 COVERED = [
+    (PARENT, TEXT, "CREATE INDEX ON t (n text_pattern_ops)"),
+    (PARENT, TEXT, 'CREATE INDEX ON t (n, m COLLATE "C")'),
+    (PARENT, TEXT, 'ALTER TABLE t ALTER n TYPE text COLLATE "C"', "CREATE INDEX ON t (n)"),
     (PARENT, ONE, "CREATE INDEX ON t (p)"),
     (PARENT, ONE, "CREATE INDEX ON t (p DESC, q)"),
     (PARENT, ONE, "CREATE INDEX ON t (p NULLS FIRST)"),
@@ -259,12 +265,22 @@ def test_the_server_itself_uses_what_is_said_to_serve(database: Database, table:
     """A referencing row is looked up by `$1 = column` for every column of the key: see ri_triggers.c."""
     for statement in (PARENT, table, index):
         database.execute(statement)
-    columns = ("x", "y") if "FOREIGN KEY" in table else ("p",)
+    assert "Index Scan" in plan_of_look_up(database, table)
+
+
+@pytest.mark.parametrize(("table", "index"), [case[1:] for case in LACKING if "COLLATE" in case[-1]])
+def test_the_server_uses_no_index_under_another_collation(database: Database, table: str, index: str) -> None:
+    for statement in (table, index):
+        database.execute(statement)
+    assert "Seq Scan" in plan_of_look_up(database, table)
+
+
+def plan_of_look_up(database: Database, table: str) -> str:
+    type_, columns = ("text", ("n",)) if table == TEXT else ("int", ("x", "y") if "FOREIGN KEY" in table else ("p",))
     look_up = " AND ".join(f"$1 = {column}" for column in columns)
-    database.execute(f"PREPARE look_up (int) AS SELECT 1 FROM ONLY t WHERE {look_up} FOR KEY SHARE")
+    database.execute(f"PREPARE look_up ({type_}) AS SELECT 1 FROM ONLY t WHERE {look_up} FOR KEY SHARE")
     database.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
-    plan = "\n".join(line for (line,) in database.execute("EXPLAIN EXECUTE look_up (1)"))
-    assert "Index Scan" in plan
+    return "\n".join(line for (line,) in database.execute("EXPLAIN EXECUTE look_up (1)"))
 
 
 @pytest.mark.parametrize("server", ["pg18"], indirect=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from dbops.checks.unsuitable_column_type import check
@@ -246,6 +247,53 @@ def test_uuids_become_uuid_with_all_that_refers_to_them(database: Database, type
     assert database.execute("SELECT indexdef LIKE '%pattern_ops%' FROM pg_indexes WHERE indexname = 'parent_like'") == [
         (True,)
     ]
+
+
+@pytest.mark.parametrize(
+    ("holder", "named", "drop"),
+    [
+        ('CREATE VIEW "V 1" AS SELECT data FROM t', 'view public."V 1"', 'DROP VIEW "V 1"'),
+        ("CREATE MATERIALIZED VIEW m AS TABLE t", "materialized view public.m", "DROP MATERIALIZED VIEW m"),
+        ("CREATE RULE r AS ON UPDATE TO t WHERE old.data IS NULL DO ALSO NOTHING", "rule r on", "DROP RULE r ON t"),
+        ("CREATE TRIGGER g BEFORE UPDATE OF data ON t EXECUTE FUNCTION f()", "trigger g on", "DROP TRIGGER g ON t"),
+        ("CREATE POLICY p ON t USING (data IS NOT NULL)", "policy p on table public.t", "DROP POLICY p ON t"),
+        (
+            "CREATE FUNCTION g() RETURNS json LANGUAGE sql BEGIN ATOMIC SELECT data FROM t; END",
+            "function public.g()",
+            "DROP FUNCTION g()",
+        ),
+        (
+            "ALTER TABLE t ADD x text GENERATED ALWAYS AS (data ->> 'x') STORED",
+            "the column generated from it",
+            "ALTER TABLE t DROP x",
+        ),
+    ],
+)
+def test_what_makes_the_change_fail_is_said(database: Database, holder: str, named: str, drop: str) -> None:
+    database.execute("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+    database.execute("CREATE TABLE t (data json)")
+    database.execute(holder)
+    (found,) = look(database, CHECK).findings
+    assert found.fix is not None
+    assert found.fix.caution is not None
+    assert f"fails while {named}" in found.fix.caution
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        apply(database, found.fix)
+    database.execute(drop)
+    (found,) = look(database, CHECK).findings
+    assert found.fix is not None
+    assert "fails while" not in str(found.fix.caution)
+    apply(database, found.fix)
+
+
+def test_a_partitioned_index_that_stepped_aside_comes_back_with_all_its_parts(database: Database) -> None:
+    database.execute("CREATE TABLE p (k int, uuid varchar(36)) PARTITION BY LIST (k)")
+    database.execute("CREATE TABLE p_1 PARTITION OF p DEFAULT; CREATE INDEX p_like ON p (uuid varchar_pattern_ops)")
+    (found,) = look(database, CHECK).findings
+    apply(database, found.fix)
+    undo(database, found.fix)
+    assert database.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'p_like'::regclass") == [(True,)]
+    assert database.execute("SELECT count(*) FROM pg_indexes WHERE tablename = 'p_1'") == [(1,)]
 
 
 def test_codes_tied_by_a_foreign_key_change_together(database: Database) -> None:

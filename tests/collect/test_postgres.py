@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from dbops.collect.django import collect_django
 from dbops.collect.postgres import READ_HERE, collect
 from dbops.collect.session import LookError, Session
 from dbops.snapshot.names import quote_ident
 from dbops.snapshot.schema import Schema
 from dbops.snapshot.snapshot import SECTIONS, Unavailable
-from tests.looking import snapshot_of
+from tests.looking import NO_MODELS, snapshot_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from dbops.snapshot.snapshot import Snapshot
     from tests.servers import Database
 
@@ -46,10 +49,10 @@ def built_or_canceled(connection: psycopg.Connection) -> None:
         connection.execute("CREATE INDEX CONCURRENTLY slow ON orders (customer_id)")
 
 
-def complete(snapshot: Snapshot) -> bool:
-    return snapshot.interrupted is None and not any(
-        isinstance(snapshot.section(name), Unavailable) for name in READ_HERE
-    )
+def complete(snapshot: Snapshot, *, but: Collection[str] = ()) -> bool:
+    """Whether every section was read, and none of those in `but`."""
+    unread = {name for name in READ_HERE if isinstance(snapshot.section(name), Unavailable)}
+    return snapshot.interrupted is None and unread == set(but)
 
 
 def test_every_section_of_a_database_is_read(database: Database) -> None:
@@ -66,6 +69,28 @@ def test_every_section_of_a_database_is_read(database: Database) -> None:
     assert sequences["customer_id_seq"].is_identity
     assert isinstance(values, tuple)
     assert {(value.last_value, value.is_called) for value in values} == {(10, True)}
+
+
+@pytest.mark.parametrize("server", ["pg18"], indirect=True)
+def test_the_roles_search_path_neither_shortens_names_nor_hides_the_catalogue(database: Database) -> None:
+    database.execute(SHOP)
+    database.execute(f"""
+        CREATE VIEW pg_class AS SELECT * FROM pg_catalog.pg_class WHERE false;
+        ALTER DATABASE {database.name} SET search_path = public, pg_catalog;
+    """)
+    snapshot = snapshot_of(database)
+    assert set(rows(snapshot, "tables")) == {"customer", "orders"}
+    definition = rows(snapshot, "constraints")["orders_customer_id_fkey"].definition
+    assert definition == "FOREIGN KEY (customer_id) REFERENCES public.customer(id)"
+
+
+def test_nobodys_function_stands_in_for_the_servers_own(database: Database) -> None:
+    """It would run with the rights of whoever looks: a superuser, perhaps. This one suits the call better than any."""
+    database.execute("""
+        CREATE FUNCTION pg_has_role(name, text, text) RETURNS boolean LANGUAGE plpgsql
+            AS $$ BEGIN RAISE EXCEPTION 'run as %', current_user; END $$
+    """)
+    assert complete(snapshot_of(database))
 
 
 def test_a_statistic_that_was_never_taken_stays_unknown(database: Database) -> None:
@@ -86,7 +111,7 @@ def test_nothing_is_written_and_no_lock_is_kept(database: Database) -> None:
         met.append(step)
 
     watched = Session(database.connect(), psycopg.Error)
-    snapshot = collect(watched, alias=None, database="", progress=steal)
+    snapshot = collect(watched, alias=None, database="", given=NO_MODELS, progress=steal)
     assert complete(snapshot)
     assert len(met) == len(READ_HERE)
 
@@ -123,9 +148,7 @@ def test_a_lock_somebody_waits_for_is_left_alone_too(database: Database) -> None
     while not database.execute("SELECT 1 FROM pg_locks WHERE NOT granted"):
         time.sleep(0.01)
     try:
-        started = time.monotonic()
         snapshot = snapshot_of(database)
-        assert time.monotonic() - started < 2
         assert complete(snapshot)
         assert set(rows(snapshot, "locked_relations")) == {"orders"}
     finally:
@@ -141,7 +164,9 @@ def test_a_table_locked_in_mid_look_is_listed_as_unseen(database: Database) -> N
         if step == "sequence keys":
             holder.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
 
-    snapshot = collect(Session(database.connect(), psycopg.Error), alias=None, database="", progress=lock)
+    snapshot = collect(
+        Session(database.connect(), psycopg.Error), alias=None, database="", given=NO_MODELS, progress=lock
+    )
     assert complete(snapshot)
     keys = snapshot.section("sequence_keys")
     assert isinstance(keys, tuple)
@@ -156,7 +181,9 @@ def test_a_table_dropped_in_mid_look_does_not_stop_it(database: Database) -> Non
         if step == "sequence values":
             dropping.execute("DROP TABLE orders")
 
-    snapshot = collect(Session(database.connect(), psycopg.Error), alias=None, database="", progress=drop)
+    snapshot = collect(
+        Session(database.connect(), psycopg.Error), alias=None, database="", given=NO_MODELS, progress=drop
+    )
     assert complete(snapshot)
     values = snapshot.section("sequence_values")
     assert isinstance(values, tuple)
@@ -167,7 +194,7 @@ def test_a_role_without_rights_sees_the_catalogue_and_says_what_it_cannot_see(da
     database.execute(SHOP)
     role = database.create_role(f"{database.name}_nobody")
     snapshot = snapshot_of(database, role=role)
-    assert complete(snapshot)
+    assert complete(snapshot, but={"host_rules", "role_passwords"})
     assert set(rows(snapshot, "tables")) == {"customer", "orders"}
     values, keys = snapshot.section("sequence_values"), snapshot.section("sequence_keys")
     assert isinstance(values, tuple)
@@ -200,8 +227,7 @@ def test_a_lost_connection_keeps_what_was_seen_and_says_so(database: Database) -
             database.execute("SELECT pg_terminate_backend(%s, 2000)", pid)
 
     snapshot = collect(Session(looking, psycopg.Error), alias=None, database="", progress=kill)
-    assert snapshot.interrupted is not None
-    assert "connection was lost" in snapshot.interrupted
+    assert snapshot.interrupted == "the connection was lost: terminating connection due to administrator command"
     assert rows(snapshot, "tables")
     assert snapshot.section("constraints") == Unavailable(snapshot.interrupted)
     assert snapshot.section("sequence_keys") == Unavailable(snapshot.interrupted)
@@ -217,14 +243,11 @@ def test_a_frozen_server_does_not_hang_the_look(database: Database) -> None:
             os.kill(pid, signal.SIGSTOP)
 
     try:
-        started = time.monotonic()
         session = Session(looking, psycopg.Error, statement_timeout_ms=300, grace_ms=200)
         snapshot = collect(session, alias=None, database="", progress=freeze)
-        assert time.monotonic() - started < 5
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert snapshot.interrupted is not None
-    assert "connection was lost" in snapshot.interrupted
+    assert snapshot.interrupted == "the connection was lost: the server did not answer within 0.5 s"
 
 
 def test_a_slow_section_is_given_up_alone(database: Database) -> None:
@@ -271,7 +294,7 @@ def test_a_sql_ascii_database_is_read_whatever_bytes_are_in_it(database: Databas
                 legacy.execute('CREATE TABLE "caf\xe9" (id serial PRIMARY KEY)')
                 legacy.execute('CREATE TABLE "gr\xc3\xbcn" (id serial PRIMARY KEY)')
             with database.server.connect(name) as looking:
-                snapshot = collect(Session(looking, psycopg.Error), alias=None, database=name)
+                snapshot = collect(Session(looking, psycopg.Error), alias=None, database=name, given=NO_MODELS)
         finally:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     assert complete(snapshot)
@@ -345,8 +368,28 @@ def test_a_build_that_ends_during_the_look_is_not_taken_for_one_given_up(databas
             writer.rollback()
             database.execute("DROP INDEX slow")
 
-    snapshot = collect(Session(database.connect(), psycopg.Error), alias=None, database="", progress=finish)
+    snapshot = collect(
+        Session(database.connect(), psycopg.Error), alias=None, database="", given=NO_MODELS, progress=finish
+    )
     assert rows(snapshot, "indexes")["slow"].is_being_built is True
+
+
+@pytest.mark.parametrize("server", ["pg18"], indirect=True)
+def test_an_index_that_could_not_be_looked_at_twice_is_not_taken_for_one_given_up(database: Database) -> None:
+    database.execute("CREATE TABLE twice AS SELECT 1 AS code FROM generate_series(1, 2)")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        database.execute("CREATE UNIQUE INDEX CONCURRENTLY half ON twice (code)")
+    assert rows(snapshot_of(database), "indexes")["half"].is_being_built is False
+    looking = database.connect()
+    pid = looking.info.backend_pid
+
+    def kill(step: str, _done: int, _total: int) -> None:
+        if step == "sequence keys":
+            database.execute("SELECT pg_terminate_backend(%s, 2000)", pid)
+
+    snapshot = collect(Session(looking, psycopg.Error), alias=None, database="", progress=kill)
+    assert snapshot.interrupted is not None
+    assert rows(snapshot, "indexes")["half"].is_being_built is None
 
 
 def test_only_what_was_asked_for_is_read(database: Database) -> None:
@@ -357,4 +400,4 @@ def test_only_what_was_asked_for_is_read(database: Database) -> None:
 
 
 def test_every_section_has_its_reader() -> None:
-    assert set(SECTIONS) - set(READ_HERE) == {"django_settings", "generic_relations"}
+    assert set(SECTIONS) - set(READ_HERE) == set(collect_django("default"))

@@ -24,6 +24,7 @@ from config.databases import parse_database_url, with_limits, with_pool
         ("postgresql:///shop?host=/run/postgresql", {"HOST": "/run/postgresql", "NAME": "shop"}),
         ("postgresql://web@[::1]:5432/shop", {"HOST": "::1"}),
         ("postgresql://web@a:1,b:2/shop", {"HOST": "a,b", "PORT": "1,2"}),
+        ("postgresql://web@/shop?host=@abstract", {"HOST": "@abstract"}),
         (
             "postgresql://h/shop?sslmode=verify-full&sslrootcert=/etc/ca.pem",
             {"OPTIONS": {"sslmode": "verify-full", "sslrootcert": "/etc/ca.pem"}},
@@ -46,6 +47,7 @@ def test_a_url_is_understood_as_libpq_does(url: str, parts: dict[str, Any]) -> N
         "postgresql://web:s3cret%zz@h/shop",
         "postgresql://web:s3cret/more@h/shop",
         "postgresql://web:5/s3cret@h/shop",
+        "postgresql://web:more@s3cret@h/shop",
         "postgresql://web:s3cret@[::1/shop",
         "postgresql://web:s3cret@h:port/shop",
         "postgresql://web:s3cret@h/shop?colour=red",
@@ -72,8 +74,9 @@ def limited(url: str, role: Any) -> dict[str, Any]:
 
 def test_a_web_server_has_limits_and_a_command_has_none() -> None:
     web, command = limited("postgresql:///shop", "web"), limited("postgresql:///shop", "command")
-    assert web["options"] == "-c jit=off -c statement_timeout=30000 -c lock_timeout=250"
-    assert command["options"] == "-c jit=off"
+    idle = "idle_in_transaction_session_timeout"
+    assert web["options"] == f"-c jit=off -c statement_timeout=30000 -c lock_timeout=250 -c {idle}=0"
+    assert command["options"] == f"-c jit=off -c statement_timeout=0 -c lock_timeout=0 -c {idle}=0"
     assert web["application_name"] == "dbops web"
     assert command["application_name"] == "dbops command"
     assert web["connect_timeout"] == command["connect_timeout"] == 10

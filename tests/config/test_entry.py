@@ -46,7 +46,10 @@ UNREACHABLE = {**DEVELOPMENT, "DATABASE_URL": "postgresql://web:pa55word@127.0.0
         ("shell -c print()", True),
     ],
 )
-def test_servers_are_needed_by_what_asks_the_projects_database(line: str, needed: bool) -> None:
+def test_servers_are_needed_by_what_asks_the_projects_database(
+    line: str, needed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DBOPS_DSN", raising=False)
     assert needs_servers(["manage.py", *line.split()]) is needed
 
 
@@ -58,6 +61,7 @@ def test_servers_are_needed_by_what_asks_the_projects_database(line: str, needed
         ("dbanalyze --database default", True),
         ("dbanalyze shop", True),
         ("migrate", True),
+        ("dbshell", True),
     ],
 )
 def test_a_dsn_in_the_environment_stands_for_another_database_unless_one_is_named(
@@ -65,6 +69,11 @@ def test_a_dsn_in_the_environment_stands_for_another_database_unless_one_is_name
 ) -> None:
     monkeypatch.setenv("DBOPS_DSN", "postgresql://h/shop")
     assert needs_servers(["manage.py", *line.split()]) is needed
+
+
+def test_an_empty_dsn_in_the_environment_stands_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBOPS_DSN", " ")
+    assert needs_servers(["manage.py", "dbanalyze"])
 
 
 @pytest.mark.parametrize(

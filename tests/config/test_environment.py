@@ -35,6 +35,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         (variables.LOG_FORMAT, "JSON", "json"),
         (variables.DBOPS_PG_BIN, "/opt/pg/../postgres/bin", Path("/opt/postgres/bin")),
         (variables.REDIS_URL, "unix:///run/valkey.sock?db=1", "unix:///run/valkey.sock?db=1"),
+        (variables.REDIS_URL, "redis://me:p%2Fw@h:6379/1", "redis://me:p%2Fw@h:6379/1"),
         (variables.CSRF_TRUSTED_ORIGINS, "https://a.example", ("https://a.example",)),
         (variables.SECRET_KEY, "$5-starts-with-a-dollar", "$5-starts-with-a-dollar"),
     ],
@@ -59,6 +60,7 @@ def test_a_value_is_read(variable: Variable[Any], text: str, value: object, monk
         (variables.DB_STATEMENT_TIMEOUT, "-1"),
         (variables.LOG_LEVEL, "loud"),
         (variables.REDIS_URL, "localhost:6379"),
+        (variables.REDIS_URL, "redis://:s3/cret@h:6379/1"),
         (variables.CSRF_TRUSTED_ORIGINS, "a.example"),
     ],
 )

@@ -145,7 +145,7 @@ def test_only_the_web_server_has_a_pool_and_limits(run_python: RunPython) -> Non
     assert not web["CONN_HEALTH_CHECKS"]
     assert "statement_timeout=7000" in web["OPTIONS"]["options"]
     assert "pool" not in command["OPTIONS"]
-    assert "timeout" not in command["OPTIONS"]["options"]
+    assert "statement_timeout=0" in command["OPTIONS"]["options"]
 
 
 def test_check_deploy_finds_nothing_in_production(run_python: RunPython, django_url: str) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_the_server_is_as_dbops_wants_to_see_it(server: Server) -> None:
         "compute_query_id": "on",
         "listen_addresses": "",
         "server_encoding": "UTF8",
-        "fsync": "off",
+        "data_checksums": "on",
     }
     assert {name: ask(server.cluster, f"SHOW {name}") for name in settings} == settings
 
@@ -203,6 +204,21 @@ def test_an_interrupted_initdb_leaves_nothing_half_made(cluster: Cluster, binari
     half_made.mkdir()
     (half_made / "PG_VERSION").write_text("18")
     assert cluster.ensure_started(lambda _major: [binaries])
+    assert not half_made.exists()
+
+
+def test_an_interrupted_initdb_that_still_writes_is_waited_for(cluster: Cluster, binaries: Binaries) -> None:
+    """As after Ctrl-C and the same command at once: initdb's own server lives on for a moment."""
+    half_made = cluster.data_dir.with_name(f"{cluster.data_dir.name}.new")
+    half_made.mkdir()
+    writing = 'cd "$1" && while n=$((n + 1)); do echo > "$n" || exit; done 2>/dev/null'
+    with subprocess.Popen(("/bin/sh", "-c", writing, "sh", half_made)) as writer:
+        while not (half_made / "1000").exists():
+            time.sleep(0.001)
+        end = threading.Timer(1, writer.kill)
+        end.start()
+        assert cluster.ensure_started(lambda _major: [binaries])
+        end.join()
     assert not half_made.exists()
 
 

@@ -52,6 +52,7 @@ def a_report(*findings: Finding, alias: str | None = "default", live: tuple[str,
         ([a_finding()] * 50, 90),
         ([a_finding(severity="critical")] + [a_finding()] * 50, 60),
         ([a_finding(confidence=Confidence.LOW)] * 3, 95),
+        ([a_finding(confidence=Confidence.MEDIUM)], 95),
         ([a_finding(check=str(number), severity="critical") for number in range(9)], 0),
     ],
 )

@@ -124,7 +124,7 @@ def test_a_role_without_rights_is_told_what_was_not_seen(database: Database, dba
 
     assert ended.code == 0
     assert "Nothing wrong was found in what could be seen. Not all could be" in ended.out
-    assert "skipped  exhausted_sequence: no SELECT on it: public.numbered_id_seq" in ended.out
+    assert "exhausted_sequence: no SELECT on it: public.numbered_id_seq" in ended.out
     assert "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO dbops_blind;" in ended.out
 
 
@@ -163,11 +163,12 @@ def test_a_warning_ends_with_1_only_when_warnings_do(database: Database, dbanaly
 def test_behind_an_alias_mine_counts_and_what_is_nobodys_does_not(
     database: Database, shop: str, dbanalyze: Runner
 ) -> None:
+    arguments = ("--database", shop, "--only", "missing_primary_key", "--fail-on", "warning")
     database.execute(NOBODYS)
-    assert dbanalyze("--database", shop, "--fail-on", "warning").code == 0
+    assert dbanalyze(*arguments).code == 0
 
     database.execute(MINE)
-    assert dbanalyze("--database", shop, "--fail-on", "warning").code == 1
+    assert dbanalyze(*arguments).code == 1
 
 
 @ONE_VERSION
@@ -177,7 +178,23 @@ def test_what_could_not_be_seen_ends_with_3_only_when_strict(database: Database,
 
     assert dbanalyze("--dsn", database.dsn_for(role)).code == 0
     assert dbanalyze("--dsn", database.dsn_for(role), "--strict").code == 3
-    assert dbanalyze("--dsn", database.dsn, "--strict", "--fail-on", "never").code == 0
+    all_seen = ("--dsn", database.dsn, "--only", "exhausted_sequence", "--fail-on", "never")
+    assert dbanalyze(*all_seen, "--strict").code == 0
+
+
+@ONE_VERSION
+def test_a_check_that_found_something_and_saw_only_a_part_counts_as_not_seen(
+    database: Database, dbanalyze: Runner
+) -> None:
+    database.execute(f"{CRITICAL}; CREATE SEQUENCE hidden")
+    role = database.create_role("dbops_partly")
+    database.execute(f"GRANT SELECT ON SEQUENCE numbered_id_seq TO {role}")
+    arguments = ("--dsn", database.dsn_for(role), "--only", "exhausted_sequence", "--fail-on", "never")
+
+    assert dbanalyze(*arguments).code == 0
+    ended = dbanalyze(*arguments, "--strict")
+    assert "1 found something" in ended.out
+    assert ended.code == 3
 
 
 @ONE_VERSION
@@ -382,7 +399,8 @@ def test_ignored_findings_are_left_out_and_named(
     ignore = {"check": "missing_primary_key", "target": "public.dbops_*", "reason": "rebuilt every night"}
     settings.DBOPS = {"IGNORE": [ignore]}
 
-    ended = dbanalyze("--database", shop, "--format", "json", "--fail-on", "warning")
+    only = ("--only", "missing_primary_key")
+    ended = dbanalyze("--database", shop, *only, "--format", "json", "--fail-on", "warning")
 
     assert ended.code == 0
     [report] = valid_dbanalyze(ended.out)["reports"]

@@ -78,7 +78,16 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, value: str) 
     assert read_dsn(None, io.StringIO()) is None
 
 
-@pytest.mark.parametrize("text", ["geheim", "me:geheim@db.example/shop", "", "postgresql://me:gehe/im@db.example/shop"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "geheim",
+        "me:geheim@db.example/shop",
+        "",
+        "postgresql://me:gehe/im@db.example/shop",
+        "postgresql://me:mehr@geheim@db.example/shop",
+    ],
+)
 def test_what_cannot_be_read_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     with pytest.raises(UsageError) as refused:
         read_dsn("-", io.StringIO(f"{text}\n"))

@@ -18,14 +18,6 @@ class Terminal(io.StringIO):
         return True
 
 
-def look(stream: io.StringIO, seconds: float = 0.3) -> str:
-    with shown_progress(stream, "looking at shop") as step:
-        assert step is not None
-        step("indexes", 3, 11)
-        time.sleep(seconds)
-    return stream.getvalue()
-
-
 def test_without_a_terminal_nothing_is_written() -> None:
     stream = io.StringIO()
 
@@ -35,14 +27,25 @@ def test_without_a_terminal_nothing_is_written() -> None:
 
 
 def test_what_is_quick_shows_nothing() -> None:
-    assert look(Terminal()) == ""
+    stream = Terminal()
+
+    with shown_progress(stream, "looking at shop") as step:
+        assert step is not None
+        step("indexes", 3, 11)
+        time.sleep(0.3)
+    assert stream.getvalue() == ""
 
 
 def test_what_lasts_shows_the_step_even_when_none_ends_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_QUICK_S", 0.1)
+    stream = Terminal()
 
-    text = look(Terminal())
+    with shown_progress(stream, "looking at shop") as step:
+        assert step is not None
+        step("indexes", 3, 11)
+        while "looking at shop: indexes" not in stream.getvalue():
+            time.sleep(0.01)
+    text = stream.getvalue()
 
-    assert "looking at shop: indexes" in text
     assert text.rindex("\x1b[2K") > text.rindex("looking")  # the line has been wiped
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # the cursor is back

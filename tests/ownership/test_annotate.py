@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from django.apps.registry import Apps
     from django.db.migrations import Migration
 
+    from dbops.snapshot.rows import Index
     from dbops.snapshot.schema import Schema
 
 STRUCTURAL = frozenset({"redundant_index", "unindexed_foreign_key"})
@@ -65,6 +66,40 @@ def test_a_finding_without_a_place_is_the_servers_and_is_left_as_it_is() -> None
     (found,) = annotate([finding], Owners.of_nobody(), a_schema(), structural={"missing_timeouts"})
     assert found == replace(finding, owner=found.owner)
     assert found.owner.ownership is Ownership.SERVER
+
+
+@pytest.mark.parametrize(
+    ("kept", "has_operation"),
+    [
+        (an_index(101, "by_hand", (2, 1)), False),
+        (an_index(101, "by_sql", (2, 1)), True),
+        (an_index(101, "kind_id", (2, 1)), True),
+        (an_index(101, "keys", (2, 1), is_primary=True, is_unique=True), True),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_model_s_index_is_not_given_up_for_one_that_other_databases_lack(kept: Index, has_operation: bool) -> None:
+    declared = models.Index(fields=["kind"], name="kind_idx")
+    wider = models.Index(fields=["kind", "id"], name="kind_id")
+    drop = DropIndex(schema="public", name="kind_idx", definition="CREATE INDEX kind_idx ON ownership_task (kind)")
+    with registry() as isolated:
+        task = a_model("Task", kind=models.IntegerField(), meta={"indexes": [declared]})
+        schema = a_schema(*rows_of(task), an_index(100, "kind_idx", (2,)), kept)
+        migration = a_migration(
+            "m1",
+            migrations.AddIndex("Task", declared),
+            migrations.AddIndex("Task", wider),
+            migrations.RunSQL("CREATE INDEX by_sql ON ownership_task (kind, id)"),
+        )
+        finding = a_finding(
+            location=Location(table_oid=1, index="kind_idx"), evidence={"kept": kept.qualified_name}, fix=drop.fix()
+        )
+        (found,) = annotate([finding], owners_of(isolated, migration), schema, structural=STRUCTURAL)
+    assert found.fix is not None
+    assert found.fix.sql == drop.fix().sql
+    assert (found.fix.operation is not None) is has_operation
+    assert (found.fix.caution is None) is has_operation
+    assert has_operation or "no migration is known to make public.by_hand" in str(found.fix.caution)
 
 
 def link_tables(isolated: Apps, *names: str) -> tuple[Schema, list[Finding]]:

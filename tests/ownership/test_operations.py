@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +17,7 @@ from dbops.findings.changes import (
     DropIndex,
     RebuildIndex,
     Statements,
+    TextsToUuid,
     ValidateConstraint,
 )
 from dbops.findings.finding import Location
@@ -232,13 +235,18 @@ def test_of_an_automatic_many_to_many_table_only_what_was_made_by_hand_can_go() 
         a_model("User")
         through: Any = task._meta.get_field("users").remote_field
         own, by_hand = an_index(100, "ownership_task_users_task_id_a1b2c3d4", (2,)), an_index(101, "by_hand", (2,))
-        schema = a_schema(*rows_of(through.through), own, by_hand)
+        own_key = a_foreign_key(1000, "ownership_task_users_task_id_a1b2c3d4_fk_ownership_task_id", (2,))
+        key_by_hand = a_foreign_key(1001, "key_by_hand", (2,))
+        schema = a_schema(*rows_of(through.through), own, by_hand, own_key, key_by_hand)
 
         def operation(change: Any) -> str | None:
             return with_operation(change.fix(), Location(table_oid=1), owners_of(isolated), schema).operation
 
         assert operation(drop(own)) is None
         assert (operation(drop(by_hand)) or "").startswith("migrations.RunSQL(")
+        assert operation(replace(drop_constraint(own_key), table="ownership_task_users")) is None
+        twin = replace(drop_constraint(key_by_hand), table="ownership_task_users")
+        assert (operation(twin) or "").startswith("migrations.RunSQL(")
         new = create("user_id", table="ownership_task_users")
         assert (operation(new) or "").startswith("migrations.RunSQL(")
         key = ValidateConstraint(schema="public", table="ownership_task_users", name="x_a1b2c3d4_fk_y")
@@ -332,10 +340,12 @@ def test_an_automatic_key_becomes_an_explicit_bigger_one() -> None:
         user = a_model(
             "User", id=models.AutoField(primary_key=True, auto_created=True, serialize=False, verbose_name="ID")
         )
-        task = a_model("Task", user=models.ForeignKey(user, models.CASCADE))
+        task = a_model("Task", user=models.ForeignKey(user, models.CASCADE), kind=models.IntegerField())
         schema = a_schema(*rows_of(task), *rows_of(user, 2))
         change = types(("ownership_user", "id", "integer"), (TABLE, "user_id", "integer"))
         owners = owners_of(isolated)
+        without_its_key = types((TABLE, "kind", "integer"), (TABLE, "user_id", "integer"))
+        assert with_operation(without_its_key.fix(), Location(table_oid=1), owners, schema).operation is None
         at_key = with_operation(change.fix(), Location(table_oid=2), owners, schema).operation
         at_reference = with_operation(change.fix(), Location(table_oid=1), owners, schema).operation
     assert at_key == (
@@ -357,6 +367,7 @@ def test_statements_become_sql_when_they_can_be_undone_in_every_database() -> No
         ")"
     )
     assert operation_for(Statements(sql=("SELECT setval('s', 9);",))) is None
+    assert operation_for(Statements(sql=("SELECT setval('s', 9);",), undo=("SELECT 1;",), is_local=True)) is None
 
 
 def test_statements_that_name_partitions_are_this_databases_own() -> None:
@@ -384,3 +395,49 @@ def test_a_table_placed_in_a_schema_by_its_model_keeps_the_schema() -> None:
         operation = with_operation(change.fix(), Location(table_oid=1), owners_of(isolated), schema).operation
     assert operation is not None
     assert "DROP INDEX CONCURRENTLY IF EXISTS archive.by_hand;" in operation
+
+
+def test_a_declared_index_in_a_schema_that_is_not_searched_is_dropped_by_its_whole_name() -> None:
+    meta = {"db_table": 'archive"."task', "indexes": [models.Index(fields=["kind"], name="declared")]}
+    with registry() as isolated:
+        task = a_model("Task", kind=models.IntegerField(), meta=meta)
+        columns = [row for row in rows_of(task) if hasattr(row, "number")]
+        index = an_index(100, "declared", (2,), schema="archive")
+        schema = a_schema(*columns, a_table(1, "task", schema="archive"), index)
+        change = DropIndex(schema="archive", name="declared", definition="CREATE INDEX declared ON archive.task (kind)")
+        operation = with_operation(change.fix(), Location(table_oid=1), owners_of(isolated), schema).operation
+    assert operation is not None
+    assert operation.startswith("# no longer in Task.Meta.indexes\nmigrations.SeparateDatabaseAndState(")
+    assert 'migrations.RemoveIndex("Task", "declared")' in operation
+    assert "DROP INDEX CONCURRENTLY IF EXISTS archive.declared;" in operation
+
+
+@pytest.mark.parametrize(
+    ("field", "operation"),
+    [
+        (lambda: models.CharField(max_length=36, unique=True), "models.UUIDField(unique=True)"),
+        (lambda: models.CharField(max_length=36, default=uuid.uuid4), "models.UUIDField(default=uuid.uuid4)"),
+        (lambda: models.CharField(max_length=36, default="x"), None),
+        (lambda: models.SlugField(max_length=36), None),
+    ],
+)
+def test_texts_become_uuid_as_the_field_does(field: Callable[[], Any], operation: str | None) -> None:
+    column = ColumnType(schema="public", table=TABLE, column="rank", old_type="character varying(36)", new_type="uuid")
+    change = TextsToUuid(columns=(column,), sql=(f"ALTER TABLE public.{TABLE} A;",), undo=("B;",))
+    found = operation_for(change, rank=field)
+    if operation is None:
+        assert found is None
+    else:
+        assert found is not None
+        (*_, remark, last) = found.splitlines()
+        assert remark == "# in Task: rank = models.UUIDField(...)"
+        assert last == f'migrations.AlterField("Task", "rank", {operation})'
+
+
+def test_texts_that_the_model_has_as_uuid_change_in_the_database_alone() -> None:
+    column = ColumnType(schema="public", table=TABLE, column="rank", old_type="character varying(36)", new_type="uuid")
+    change = TextsToUuid(columns=(column,), sql=("A;",), undo=("B;",))
+    assert operation_for(change, rank=models.UUIDField) == (
+        'migrations.RunSQL("A;", reverse_sql=migrations.RunSQL.noop)'
+    )
+    assert operation_for(replace(change, columns=(replace(column, column="extra"),))) is None

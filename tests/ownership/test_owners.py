@@ -153,6 +153,19 @@ def test_of_two_foreign_keys_on_a_column_the_one_named_by_django_was_migrated() 
         assert migration_of(by_hand.name, by_hand) == "m1"
 
 
+@pytest.mark.parametrize(
+    ("name", "migration"),
+    [("ownership_task_kind_check", "m1"), ("task_kind_a1b2c3d4_check", "m1"), ("by_hand", None)],
+)
+def test_a_check_that_somebody_named_was_not_migrated_with_its_column(name: str, migration: str | None) -> None:
+    """A PositiveIntegerField brings a check: the server names it in a new table, Django in one that was there."""
+    with registry() as isolated:
+        schema = a_schema(*rows_of(task()), a_constraint(name=name, columns=(3,)))
+        made = a_migration("m1", migrations.CreateModel("Task", [("kind", models.PositiveIntegerField())]))
+        owner = owners_of(isolated, made).owner(schema, Location(table_oid=1, constraint=name))
+    assert (owner.field, owner.migration) == ("kind", migration)
+
+
 def test_several_columns_are_there_since_the_last_of_them_and_belong_to_no_single_field() -> None:
     with registry() as isolated:
         schema = a_schema(*rows_of(task()))

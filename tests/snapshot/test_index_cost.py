@@ -1,25 +1,19 @@
 from __future__ import annotations
 
 from dbops.snapshot.index_cost import IndexCosts
-from dbops.snapshot.rows import IndexStatistics, RelationSize, TableStatistics
-from tests.builders import a_schema, a_table, an_index
-
-
-def statistics(oid: int, *, inserts: int, updates: int = 0, hot_updates: int = 0) -> TableStatistics:
-    return TableStatistics(
-        oid=oid, live_rows=0, dead_rows=0, inserts=inserts, updates=updates, hot_updates=hot_updates, deletes=0
-    )
+from dbops.snapshot.rows import IndexStatistics, RelationSize
+from tests.builders import a_schema, a_table, an_index, statistics_of
 
 
 def test_hot_updates_write_no_index() -> None:
     index = an_index()
-    costs = IndexCosts(a_schema(a_table(), index), [statistics(1, inserts=10, updates=7, hot_updates=3)])
+    costs = IndexCosts(a_schema(a_table(), index), [statistics_of(1, inserts=10, updates=7, hot_updates=3)])
     assert costs.evidence(index) == {"writes": 14}
 
 
 def test_the_writes_of_a_partial_or_unfinished_index_are_not_known() -> None:
     for index in (an_index(is_partial=True), an_index(is_ready=False), an_index(is_live=False)):
-        costs = IndexCosts(a_schema(a_table(), index), [statistics(1, inserts=10)])
+        costs = IndexCosts(a_schema(a_table(), index), [statistics_of(1, inserts=10)])
         assert costs.evidence(index) == {}
 
 
@@ -30,7 +24,7 @@ def test_the_parts_of_a_partitioned_index_are_added() -> None:
     sizes = [RelationSize(oid=2, size_bytes=8), RelationSize(oid=3, size_bytes=16)]
     schema = a_schema(a_table(kind="p"), whole, *parts, *tables, *sizes)
     scans = [IndexStatistics(oid=2, scans=1), IndexStatistics(oid=3, scans=2)]
-    costs = IndexCosts(schema, [statistics(2, inserts=10), statistics(3, inserts=20)], scans)
+    costs = IndexCosts(schema, [statistics_of(2, inserts=10), statistics_of(3, inserts=20)], scans)
     assert costs.evidence(whole) == {"size_bytes": 24, "writes": 30, "scans": 3}
 
 
@@ -39,7 +33,7 @@ def test_a_sum_of_which_a_part_is_missing_is_not_known() -> None:
     parts = [an_index(oid, f"part{oid}", table_oid=oid, parent_oid=100) for oid in (2, 3)]
     tables = [a_table(oid, f"p{oid}", is_partition=True, parent_oid=1) for oid in (2, 3)]
     schema = a_schema(a_table(kind="p"), whole, *parts, *tables)
-    costs = IndexCosts(schema, [statistics(2, inserts=10)], [IndexStatistics(oid=2, scans=1)])
+    costs = IndexCosts(schema, [statistics_of(2, inserts=10)], [IndexStatistics(oid=2, scans=1)])
     assert costs.evidence(whole) == {}
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dbops.snapshot.key_columns import TableColumn, declared, linked, referring, rewrite_caution
+from dbops.snapshot.key_columns import TableColumn, change_caution, declared, linked, referring, rewrite_caution
 from dbops.snapshot.rows import RelationSize
 from tests.builders import a_column, a_foreign_key, a_schema, a_table, an_index
 
@@ -49,6 +49,20 @@ def test_a_partitions_column_is_its_tables_by_name_whatever_its_number() -> None
 )
 def test_a_domain_is_told_from_a_type_with_a_length(type_: str, base_type: str, is_domain: bool) -> None:
     assert TableColumn(A, a_column(1, "x", type_, base_type=base_type)).is_domain is is_domain
+
+
+def test_what_stands_in_a_change_s_way_is_named_once() -> None:
+    free = TableColumn(A, a_column(1))
+    seen = TableColumn(A, a_column(2, held_by=("view public.v",)))
+    acted_on = TableColumn(B, a_column(1, held_by=("trigger t on table public.b", "view public.v")))
+    schema = a_schema(A, B)
+    assert change_caution(schema, [free]) == rewrite_caution(schema, [A])
+    assert change_caution(schema, [free, seen]).startswith(
+        "fails while view public.v is there: drop it first, create it again afterwards; rewrites public.a under"
+    )
+    assert change_caution(schema, [seen, acted_on]).startswith(
+        "fails while view public.v and trigger t on table public.b are there: drop them first, create them again "
+    )
 
 
 def test_a_rewrite_counts_each_table_once_with_its_indexes() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dbops.snapshot.index_shape import is_usable, serves_look_up, shape_of
 from dbops.snapshot.superseded_indexes import incomparable, superseded
-from tests.builders import a_foreign_key, a_schema, a_table, an_index
+from tests.builders import a_constraint, a_foreign_key, a_schema, a_table, an_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +78,42 @@ def test_of_a_twin_and_its_mirror_the_one_that_reads_forward_stays() -> None:
     assert found(an_index(name="a", options=(3,)), an_index(name="b")) == {"a": ("b", "b")}
 
 
+@pytest.mark.parametrize(
+    ("stays", "goes"),
+    [
+        ("task_user_id_0a1b2c3d", "a_hand_made_one"),
+        ("task_name_0a1b2c3d_like", "a_hand_made_one"),
+        ("task_user_id_0a1b2c3d", "task_user_0a1b2c_idx"),
+        ("task_user_0a1b2c_idx", "a_hand_made_one"),
+        ("a", "b_0a1b2c3g"),
+        ("a", "b_key"),
+        ("a", "b_0a1b2c3d_x"),
+    ],
+)
+def test_what_django_named_stays_before_what_somebody_named(stays: str, goes: str) -> None:
+    assert found(an_index(name=stays), an_index(name=goes)) == {goes: (stays, stays)}
+
+
+def test_what_django_named_stays_though_it_reads_backward() -> None:
+    own = an_index(name="task_created_0a1b2c_idx", options=(3,))
+    assert found(own, an_index(name="a")) == {"a": ("task_created_0a1b2c_idx",) * 2}
+
+
+def test_of_a_field_s_unique_constraint_and_a_hand_made_one_the_field_s_stays() -> None:
+    unique = an_index(name="a_unique", is_unique=True, constraint_oid=1)
+    together = replace(unique, name="task_code_0a1b2c3d_uniq")
+    assert found(together, replace(unique, name="task_code_key")) == {together.name: ("task_code_key",) * 2}
+    assert found(unique, replace(unique, name="task_code_key")) == {"a_unique": ("task_code_key",) * 2}
+    assert found(unique, replace(unique, name="task_a_b_0a1b2c3d_uniq")) == {
+        "a_unique": ("task_a_b_0a1b2c3d_uniq",) * 2
+    }
+
+
+def test_what_has_to_stay_does_before_what_django_named() -> None:
+    hand_made = an_index(name="a", is_clustered=True)
+    assert found(hand_made, an_index(name="task_user_id_0a1b2c3d")) == {"task_user_id_0a1b2c3d": ("a", "a")}
+
+
 def test_an_index_in_a_longer_one_that_is_in_a_longer_one_names_the_longest() -> None:
     family = (an_index(name="a"), an_index(name="ab", columns=(1, 2)), an_index(name="abc", columns=(1, 2, 3)))
     assert found(*family) == {"a": ("abc", None), "ab": ("abc", None)}
@@ -102,6 +138,14 @@ def test_unique_indexes_that_enforce_something_else_both_stay() -> None:
     assert found(unique, replace(unique, name="nulls", nulls_not_distinct=True)) == {}
     assert found(unique, replace(unique, name="later", is_immediate=False)) == {}
     assert found(unique, an_index(name="ab", columns=(1, 2), is_unique=True)) == {}
+
+
+def test_a_constraint_checked_at_once_is_none_that_is_checked_at_commit() -> None:
+    one = an_index(name="a", is_unique=True, is_immediate=False, constraint_oid=1000)
+    other = replace(one, name="b", constraint_oid=1001)
+    deferrable, deferred = a_constraint(1000, "a", "u"), a_constraint(1001, "b", "u", is_deferred=True)
+    assert found(one, other, others=[deferrable, deferred]) == {}
+    assert found(one, other, others=[deferrable, replace(deferred, is_deferred=False)]) == {"b": ("a", "a")}
 
 
 def test_a_constraint_s_index_stays_and_one_that_a_foreign_key_needs_before_it() -> None:

@@ -1,12 +1,13 @@
 -- Sequences, the identity ones too, with the column that owns each and the columns that take their default from it:
--- from its very values, that is; a default that calculates with them (an operator in its tree) gives other keys.
+-- from its very values, that is; a default that calculates with them (an operator in its tree, or a call, not a cast, of
+-- a function other than nextval, whose oid is 1574) gives other keys.
 -- Locks: none.
 WITH fed AS (
     SELECT d.refobjid AS sequence, a.adrelid AS table_oid, a.adnum AS number
     FROM pg_depend d
     JOIN pg_attrdef a ON a.oid = d.objid
     WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'n'
-      AND strpos(a.adbin::text, '{OPEXPR') = 0
+      AND a.adbin::text !~ '[{](OPEXPR|FUNCEXPR :funcid (?!1574 )[0-9]+( :func[a-z]+ [0-9a-z]+){3} :funcformat 0) '
     UNION
     SELECT d.objid, d.refobjid, d.refobjsubid
     FROM pg_depend d

@@ -1,0 +1,23 @@
+-- What keeps VACUUM from removing and freezing rows, by age. VACUUM itself never does. Locks: none.
+SELECT CASE WHEN a.backend_type = 'walsender' THEN 'standby' ELSE 'session' END     AS kind,
+       concat_ws('@', a.usename::text, nullif(a.application_name, ''))             AS name,
+       a.pid                                                                       AS pid,
+       a.datname::text                                                             AS database,
+       greatest(age(a.backend_xmin), age(a.backend_xid))::bigint                   AS xid_age,
+       a.xact_start                                                                AS started_at
+FROM pg_stat_activity a
+WHERE (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL)
+  AND a.pid <> pg_backend_pid()
+  AND a.pid NOT IN (SELECT p.pid FROM pg_stat_progress_vacuum p)
+UNION ALL
+SELECT 'prepared transaction', x.gid, NULL, x.database::text, age(x.transaction)::bigint, x.prepared
+FROM pg_prepared_xacts x
+UNION ALL
+SELECT 'slot', s.slot_name::text, s.active_pid, NULL, age(s.xmin)::bigint, NULL
+FROM pg_replication_slots s
+WHERE s.xmin IS NOT NULL
+UNION ALL
+SELECT 'logical slot', s.slot_name::text, s.active_pid, s.database::text, age(s.catalog_xmin)::bigint, NULL
+FROM pg_replication_slots s
+WHERE s.catalog_xmin IS NOT NULL
+ORDER BY xid_age DESC
