@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dbops.analysis.registry import checks
-from dbops.collect.rights import RIGHTS, rights_of
+from dbops.collect.rights import RIGHTS, grants_of, rights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,8 +86,7 @@ def _privileges() -> str:
         "Once per schema, as the owner of its objects or a superuser, with your own names:\n",
         "```sql",
         "CREATE ROLE app_looker LOGIN;",
-        "GRANT USAGE ON SCHEMA public TO app_looker;",
-        *(right.grant.format(role="app_looker", schema="public") for right in RIGHTS.values()),
+        *(grant.format(role="app_looker", schema="public") for grant in grants_of(RIGHTS.values())),
         "```\n",
         "What is created later needs the same again, or `ALTER DEFAULT PRIVILEGES` beforehand.",
     ]

@@ -108,7 +108,8 @@ def start_servers() -> None:
     if not (started or role == "web" or sys.stderr.isatty()) or os.environ.get("RUN_MAIN") == "true":
         return
     if servers is not None and (settings.EMBEDDED_POSTGRES or settings.EMBEDDED_VALKEY):
-        sys.stderr.write(f"dbops: {servers.summary()}\n")
+        used = servers.summary(postgres=settings.EMBEDDED_POSTGRES, valkey=settings.EMBEDDED_VALKEY)
+        sys.stderr.write(f"dbops: {used}\n")
     if settings.CACHES["default"]["BACKEND"] == FILE_CACHE:
         sys.stderr.write("dbops: no Valkey or Redis here, so the cache is in files and slow · set REDIS_URL\n")
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import psycopg
 from django.db import connections, transaction
 from django.db.utils import IntegrityError
 
 from dbops.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django.db.backends.utils import CursorWrapper
 
 SCHEMA: Final = "dbops_demo"
@@ -116,6 +120,14 @@ FAULTS: Final = (
 )
 
 
+@contextmanager
+def lock(using: str) -> Iterator[bool]:
+    """Hold the lock of those who plant and remove, in a session of its own; false when somebody else has it."""
+    with psycopg.connect(**connections[using].get_connection_params(), autocommit=True) as session:
+        found = session.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [SCHEMA]).fetchone()
+        yield found == (True,)
+
+
 def plant(using: str) -> None:
     """Make the shop and its faults anew in schema dbops_demo.
 
@@ -136,10 +148,17 @@ def plant(using: str) -> None:
                     cursor.execute(statement)
                 if fault.fails:
                     _fail(cursor, fault.sql[-1])
-            cursor.execute("ANALYZE customer, orders, order_line, refund, voucher, import_row")
         finally:
             cursor.execute("RESET search_path")
-    connection.close()  # ends the session, and with it reports the counters of what was done
+    connection.close()  # ends the session, which reports what it changed: reported later, it would come after ANALYZE
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'r'",
+            [SCHEMA],
+        )
+        tables = ", ".join(f"{SCHEMA}.{table}" for (table,) in cursor.fetchall())
+        cursor.execute(f"ANALYZE {tables}")
+    connection.close()
 
 
 def _fail(cursor: CursorWrapper, statement: str) -> None:

@@ -254,7 +254,8 @@ def _message(schema: Schema, need: _Need, parent: Table | None, parent_deletes: 
     parent_rows = schema.rows_of(parent) if parent else None
     parent_name = parent.qualified_name if parent else "the other table"
     deleting = f"one of {plural(parent_rows, 'row')}" if parent_rows else "a row"
-    often = f" {plural(parent_deletes, 'row')} went since the counters were reset." if parent_deletes else ""
+    were = "was" if parent_deletes == 1 else "were"
+    often = f" {plural(parent_deletes, 'row')} {were} deleted since the counters were reset." if parent_deletes else ""
     return f"Deleting {deleting} of {parent_name} scans {scanned} under lock: no index starts with {columns}.{often}"
 
 

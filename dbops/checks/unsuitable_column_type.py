@@ -107,7 +107,8 @@ def _better(one: TableColumn, *, uses_time_zones: bool) -> _Better | None:
             )
         case "money":
             return _Better(
-                message="money has the currency and the decimals of the session's lc_monetary, and no field in Django",
+                message="money has the currency and the decimals of the session's lc_monetary, "
+                "and Django has no field for it",
                 type="numeric",
                 using=f"{name}::numeric",
                 undo_using=f"{name}::money",

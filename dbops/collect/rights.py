@@ -67,6 +67,16 @@ RIGHTS: Final[Mapping[str, Right]] = {
 }
 
 
+#: Without it, a right on what is in the schema is none.
+USAGE: Final = "GRANT USAGE ON SCHEMA {schema} TO {role};"
+
+
+def grants_of(rights: Iterable[Right]) -> list[str]:
+    """Return the statements that give `rights`, in an order in which they can be run."""
+    grants = [right.grant for right in rights]
+    return [*([USAGE] if any("{schema}" in grant for grant in grants) else []), *grants]
+
+
 def rights_of(check: str, sections: Iterable[str]) -> list[Right]:
     """Return what a role must be allowed so that `check`, which reads `sections`, misses nothing."""
     found = (RIGHTS[section] for section in sorted(sections) if section in RIGHTS)

@@ -17,6 +17,7 @@ from dbops.embedded.account import Account, server_account
 from dbops.embedded.binaries import reachable_binaries
 from dbops.embedded.data_directory import MARKER, SETTINGS, data_major, make_data_directory
 from dbops.embedded.endpoint import PORT, SUPERUSER, Endpoint, RunningServer
+from dbops.embedded.invocation import manage
 from dbops.embedded.places import check_socket_path, is_locked, locked, own_directory, write_file
 from dbops.errors import EmbeddedServerError
 
@@ -190,8 +191,7 @@ class Cluster:
         if major != binaries.major:
             raise EmbeddedServerError(
                 f"{self.data_dir} holds data of PostgreSQL {major}, and the server here is {binaries.version}",
-                hint=f"install PostgreSQL {major}, or destroy the data and begin anew with  "
-                "python manage.py embedded reset",
+                hint=f"install PostgreSQL {major}, or destroy the data and begin anew with  {manage('embedded reset')}",
             )
 
     def _clear_leftovers(self) -> None:

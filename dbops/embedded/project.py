@@ -15,6 +15,7 @@ import psycopg
 from dbops.embedded.account import Account, server_account
 from dbops.embedded.binaries import Binaries, find_binaries
 from dbops.embedded.endpoint import PORT, Endpoint
+from dbops.embedded.invocation import manage
 from dbops.embedded.places import own_directory, private_name
 from dbops.embedded.postgres import Cluster
 from dbops.embedded.provision import DATABASE, ROLE, provision
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 SOCKETS_DIRECTORY = Path("/tmp")  # noqa: S108 -- a socket's path must be short; ownership is checked before use
 DATA_DIRECTORY = Path("/var/tmp")  # noqa: S108 -- as above, and it outlives a restart of the machine
 HOME = ".dbops"
-STOP_COMMAND = "python manage.py embedded stop"
 
 
 @dataclass(frozen=True)
@@ -102,16 +102,16 @@ class ProjectServers:
             outside.rmdir()
         return destroyed
 
-    def summary(self) -> str:
-        """What runs, in one line: which server, where its data is, how to stop it."""
+    def summary(self, *, postgres: bool = True, valkey: bool = True) -> str:
+        """What runs of those asked for, in one line: which server, where its data is, how to stop it."""
         parts = []
-        postgres = Endpoint(self.socket_dir).running()
-        if postgres is not None:
-            parts.append(f"PostgreSQL {postgres.version} ({postgres.source}), data in {postgres.data_dir}")
-        valkey = self.valkey.running()
-        if valkey is not None:
-            parts.append(f"{valkey.name} {valkey.version} ({valkey.source})")
-        return f"{' · '.join(parts)} · stop: {STOP_COMMAND}" if parts else "no embedded server runs"
+        server = Endpoint(self.socket_dir).running() if postgres else None
+        if server is not None:
+            parts.append(f"PostgreSQL {server.version} ({server.source}), data in {server.data_dir}")
+        cache = self.valkey.running() if valkey else None
+        if cache is not None:
+            parts.append(f"{cache.name} {cache.version} ({cache.source})")
+        return f"{' · '.join(parts)} · stop: {manage('embedded stop')}" if parts else "no embedded server runs"
 
     @property
     def _data_dirs(self) -> tuple[Path, Path]:

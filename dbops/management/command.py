@@ -23,6 +23,7 @@ from django.core.management.base import (
 from django.db import connections
 
 from dbops.errors import DbopsError
+from dbops.management.interruption import ended_by_ctrl_c
 from dbops.management.surface import Surface
 
 if TYPE_CHECKING:
@@ -102,13 +103,15 @@ class DbopsCommand(BaseCommand):
         """Run the command and leave the process with its exit code."""
         self._called_from_command_line = True
         options = self.create_parser(argv[0], argv[1]).parse_args(_with_verbosity(argv[2:]))
-        if os.environ.get("NO_COLOR") and not options.force_color:
+        has_no_colours = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        if has_no_colours and not options.force_color:
             options.no_color = True
         handle_default_options(options)
         by_name = vars(options)
         try:
-            self.execute(*by_name.pop("args", ()), **by_name)
-            self.stdout.flush()
+            with ended_by_ctrl_c():
+                self.execute(*by_name.pop("args", ()), **by_name)
+                self.stdout.flush()
         except KeyboardInterrupt:
             self.exit_code = self.complain("interrupted")
         except BrokenPipeError:  # the reader of our output has gone: nobody is left to tell

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dbops import __version__
 from dbops.analysis.registry import checks
 from dbops.analysis.settings import unknown_check
-from dbops.collect.rights import rights_of
+from dbops.collect.rights import grants_of, rights_of
 from dbops.errors import UsageError
 from dbops.management.looks import chosen_checks
 from dbops.management.names import refuse_together
@@ -27,7 +27,7 @@ def reports_as(options: Mapping[str, Any], reports: Sequence[Report], surface: S
     if options["format"] == "json":
         return json.render(reports, generated_at=datetime.now(UTC), version=__version__)
     scope, verbosity = _scope(options), options["verbosity"]
-    grants = {check.id: [right.grant for right in rights_of(check.id, check.sections)] for check in checks().values()}
+    grants = {check.id: grants_of(rights_of(check.id, check.sections)) for check in checks().values()}
     pages = (
         text.render(report, **asdict(surface), verbosity=verbosity, scope=scope, grants=grants) for report in reports
     )

@@ -30,6 +30,9 @@ def chosen_checks(options: Mapping[str, Any]) -> tuple[Check, ...]:
         ConfigurationError: there is no such check, or the settings cannot be right.
         UsageError: none is left.
     """
+    if options["only"] == []:
+        message = "--only names no check"
+        raise UsageError(message, hint="manage.py dbanalyze --list shows every check")
     for name in options["only"] or ():
         if name not in checks():
             raise unknown_check(name)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import contextmanager
 from threading import Timer
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,16 +22,19 @@ _QUICK_S: Final = 2.0
 
 
 @contextmanager
-def shown_progress(stream: Any, what: str) -> Iterator[Step | None]:
-    """Show `what` and the step it is at on `stream` as long as the block lasts; None where that is no terminal."""
-    if not stream.isatty():
+def shown_progress(what: str) -> Iterator[Step | None]:
+    """Show `what` and the step it is at on standard error as long as the block lasts; None where it cannot be shown.
+
+    Not on a command's own `stderr`: Django's wrapper ends each part of the line with a line break.
+    """
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield None
         return
     progress = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
         TimeRemainingColumn(compact=True),
-        console=Console(file=stream, force_terminal=True),
+        console=Console(file=sys.stderr, force_terminal=True),
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,

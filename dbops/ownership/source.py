@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import models
 from django.db.migrations.writer import MigrationWriter
 
 if TYPE_CHECKING:
@@ -63,10 +62,7 @@ def field(one: AnyField) -> Source:
         ValueError: something in it cannot be written, a lambda for instance; makemigrations says the same.
     """
     text, imports = MigrationWriter.serialize(one)
-    exported = _DELETION.sub(lambda match: f"models.{match[1]}" if hasattr(models, match[1]) else match[0], text)
-    if not _DELETION.search(exported):
-        imports = imports - {"import django.db.models.deletion"}
-    return Source(exported, frozenset(imports))
+    return Source(_DELETION.sub(r"models.\1", text), frozenset(imports - {"import django.db.models.deletion"}))
 
 
 def changed(one: AnyField, wider: type[AnyField] | None = None, **changes: Any) -> AnyField:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 #: The bit of pg_index.indoption.
 _DESC: Final = 1
-#: How the names end that nobody chose. What a migration made is better kept, as the next one may ask for it by name, and
-#: an entry of Meta or of `unique_together` is easier to give up than what a field brings along, which therefore comes
-#: first: of indexes Django's own for a field, then one of Meta.indexes; of constraints the server's (Django leaves
-#: the name of `unique=True` in a new table to it), then Django's.
+#: How the names end that nobody chose. What a migration made is better kept, for the next one may ask for it by name.
+#: What a field brings along comes first, since an entry of Meta is easier to give up: of indexes Django's own for a
+#: field, then one of Meta.indexes; of constraints the server's (Django leaves it to name `unique=True` in a new
+#: table), then Django's for unique_together.
 _MADE_UP_FOR_INDEXES: Final = (re.compile(r"_[0-9a-f]{8}(?:_like)?\Z"), re.compile(r"_[0-9a-f]{6}_idx\Z"))
 _MADE_UP_FOR_CONSTRAINTS: Final = (re.compile(r"_key\Z"), re.compile(r"_[0-9a-f]{8}_uniq\Z"))
 

@@ -81,7 +81,7 @@ def test_the_message_tells_a_unique_one_and_one_that_includes_more() -> None:
     assert unique.message.startswith("public.u is unique on the same column (a), so")
     (including,) = findings(SHORT, an_index(101, "i", columns=(1, 2), key_count=1))
     assert including.message.startswith("public.i holds the same column (a) and more, so")
-    gist = {"method": "gist", "definition": "CREATE INDEX ON public.task USING gist (a)"}
+    gist: dict[str, Any] = {"method": "gist", "definition": "CREATE INDEX ON public.task USING gist (a)"}
     (excluding,) = findings(an_index(100, "g", **gist), an_index(101, "x", is_exclusion=True, constraint_oid=1, **gist))
     assert excluding.message.startswith("public.x upholds an exclusion constraint on the same column (a), so")
     expression: dict[str, Any] = {"columns": (0,), "has_expressions": True, "expressions": "lower(a)"}

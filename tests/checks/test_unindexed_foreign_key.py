@@ -72,7 +72,7 @@ def test_without_numbers_the_finding_does_without() -> None:
 def test_it_is_critical_where_rows_are_deleted_and_the_table_is_large() -> None:
     critical = finding(KEY, SIZE, table_statistics=deleted(7))
     assert (critical.severity, critical.basis) == (Severity.CRITICAL, Basis.MEASURED)
-    assert critical.message.endswith(" 7 rows went since the counters were reset.")
+    assert critical.message.endswith(" 7 rows were deleted since the counters were reset.")
     assert critical.evidence["parent_deletes"] == 7
     assert finding(KEY, SIZE, table_statistics=deleted(0)).severity is Severity.WARNING
     assert finding(KEY, table_statistics=deleted(7)).severity is Severity.WARNING

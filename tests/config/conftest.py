@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dbops.embedded.provision import DATABASE, ROLE
-from tests.config.clones import PROJECT, Clone, cloned
+from tests.config.clones import Clone, cloned, copy_project
 from tests.people import PEOPLE, Person, person
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ DEVELOPMENT = {"DEBUG": "1", "DBOPS_EMBEDDED": "0"}
 
 @dataclass(frozen=True)
 class RunPython:
-    """Runs Python in the project, or a copy of it, with nothing in its environment but what is given."""
+    """Runs Python in a copy of the project, with nothing in its environment but what is given."""
 
-    project: Path = PROJECT
+    project: Path
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -50,9 +50,10 @@ class RunPython:
         )
 
 
-@pytest.fixture
-def run_python() -> RunPython:
-    return RunPython()
+@pytest.fixture(scope="session")
+def run_python(tmp_path_factory: pytest.TempPathFactory) -> RunPython:
+    """In a copy of the project, where it does no harm to leave a cache in files."""
+    return RunPython(copy_project(tmp_path_factory.mktemp("run") / "project"))
 
 
 @pytest.fixture

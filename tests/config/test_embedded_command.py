@@ -35,7 +35,7 @@ def test_a_day_with_the_embedded_servers(clone: Clone) -> None:
     line = first.stderr.splitlines()[0]
     assert line.startswith("dbops: PostgreSQL ")
     assert f"data in {clone.project}/.dbops/postgres · " in line
-    assert line.endswith("stop: python manage.py embedded stop")
+    assert line.endswith(f"stop: {clone.person.python[0]} manage.py embedded stop")
 
     status = clone.manage("embedded", "status")
     assert (status.returncode, status.stdout.count(" runs")) == (0, 2), status.stdout
@@ -43,6 +43,8 @@ def test_a_day_with_the_embedded_servers(clone: Clone) -> None:
 
     asked = clone.manage("embedded", "psql", "--", "-Atc", "select current_user, current_database()")
     assert (asked.returncode, asked.stdout) == (0, "dbops|dbops\n"), asked.stderr
+    asked = clone.manage("embedded", "psql", "--", "-d", "postgres", "-Atc", "select current_database()")
+    assert (asked.returncode, asked.stdout) == (0, "postgres\n"), asked.stderr
     asked = clone.manage("embedded", "psql", "--superuser", "--", "-Atc", "create table kept (); select 1/0")
     assert (asked.returncode, "division by zero" in asked.stderr) == (1, True)
     assert "ready to accept connections" in clone.manage("embedded", "logs").stdout
@@ -52,7 +54,7 @@ def test_a_day_with_the_embedded_servers(clone: Clone) -> None:
     assert clone.manage("embedded", "stop").stderr == "embedded: no embedded server runs\n"
     refused = clone.manage("embedded", "psql")
     assert refused.returncode == 2
-    assert "HINT: python manage.py embedded start" in refused.stderr
+    assert "manage.py embedded start" in refused.stderr
     assert list(clone.person.home.iterdir()) == []
 
 
@@ -87,6 +89,29 @@ def reset_on_a_terminal(clone: Clone, *, answer: str) -> int:
     finally:
         os.close(terminal)
         os.close(inside)
+
+
+@as_tests_own
+def test_reset_stops_a_cache_that_runs_alone(clone: Clone, django_url: str) -> None:
+    started = clone.manage("shell", "-c", CACHE_ANSWERS, DATABASE_URL=django_url, DEBUG="1")
+    assert "PostgreSQL" not in started.stderr
+    assert clone.manage("embedded", "status").stdout.count("does not run") == 1
+
+    done = clone.manage("embedded", "reset", "--yes")
+
+    assert (done.returncode, done.stdout) == (0, "stops the embedded servers\n"), done.stderr
+    assert clone.manage("embedded", "status").stdout.count("does not run") == 2
+
+
+@as_tests_own
+def test_a_server_that_runs_but_is_not_used_is_not_named(clone: Clone) -> None:
+    assert "PostgreSQL" in clone.manage("embedded", "start").stderr
+
+    elsewhere = clone.manage("runserver", "127.0.0.1:0", DATABASE_URL="postgresql://web@127.0.0.1:1/shop", DEBUG="1")
+
+    line = elsewhere.stderr.splitlines()[0]
+    assert line.startswith("dbops: ")
+    assert "PostgreSQL" not in line
 
 
 @as_root

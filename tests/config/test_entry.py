@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from config.entry import needs_servers
-from tests.config.clones import PROJECT, copy_project
+from tests.config.clones import copy_project
 from tests.config.conftest import DEVELOPMENT, PRODUCTION, RunPython
 
 if TYPE_CHECKING:
@@ -110,20 +113,52 @@ def test_an_error_the_server_answered_keeps_its_traceback(run_python: RunPython,
     assert "statement timeout" in done.stderr
 
 
+def test_ctrl_c_is_one_line_and_exit_2(run_python: RunPython) -> None:
+    """In a command of Django's own, too, and in what happens before a command runs."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://web@127.0.0.1:{silent.getsockname()[1]}/shop"
+        with subprocess.Popen(
+            (sys.executable, "manage.py", "migrate"),
+            cwd=run_python.project,
+            env={"PATH": os.environ["PATH"], **DEVELOPMENT, "DATABASE_URL": url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running:
+            connection, _ = silent.accept()
+            with connection:
+                running.send_signal(signal.SIGINT)
+                out, err = running.communicate(timeout=30)
+    lines = [line for line in err.splitlines() if not line.startswith("dbops: ")]
+    assert (running.returncode, out, lines) == (2, "", ["manage.py: interrupted"])
+
+
 def test_help_works_where_the_configuration_does_not(run_python: RunPython) -> None:
     done = run_python("manage.py", "help", SECRET_KEY="short")
     assert done.returncode == 0
     assert "migrate" in done.stdout
 
 
-def test_a_python_without_the_packages_is_told_which_and_how() -> None:
+def without_packages(project: Path) -> list[str]:
+    """What `manage.py check` says to a Python that has none."""
     done = subprocess.run(
-        (sys.executable, "-S", "manage.py", "check"), cwd=PROJECT, env={}, capture_output=True, text=True, check=False
+        (sys.executable, "-S", "manage.py", "check"), cwd=project, env={}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    first, hint = done.stderr.splitlines()
+    return done.stderr.splitlines()
+
+
+def test_a_python_without_the_packages_is_told_which_and_how(place: Path) -> None:
+    first, hint = without_packages(copy_project(place / "clone"))
     assert first.endswith(f"is not installed for {sys.executable}")
-    assert "pip install -r requirements.txt" in hint
+    assert hint == "HINT: python3 -m venv .venv && .venv/bin/pip install -r requirements.txt"
+
+
+def test_a_python_beside_the_projects_environment_is_told_to_use_that(place: Path) -> None:
+    project = copy_project(place / "clone")
+    (project / ".venv/bin").mkdir(parents=True)
+    (project / ".venv/bin/python").touch()
+    assert without_packages(project)[1:] == ["HINT: .venv/bin/python manage.py check"]
 
 
 @pytest.mark.parametrize("module", ["config.wsgi", "config.asgi"])

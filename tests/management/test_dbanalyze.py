@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -126,6 +127,23 @@ def test_a_role_without_rights_is_told_what_was_not_seen(database: Database, dba
     assert "Nothing wrong was found in what could be seen. Not all could be" in ended.out
     assert "exhausted_sequence: no SELECT on it: public.numbered_id_seq" in ended.out
     assert "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO dbops_blind;" in ended.out
+
+
+@ONE_VERSION
+def test_the_rights_that_the_report_asks_for_are_enough(database: Database, dbanalyze: Runner) -> None:
+    """Also in a schema that is closed to the role, where a right on its tables alone is none."""
+    database.execute(f"CREATE SCHEMA shop; SET search_path = shop; {CRITICAL}")
+    role = database.create_role("dbops_blind")
+    database.execute(f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA shop TO {role}")
+    looked = dbanalyze("--dsn", database.dsn_for(role), "--only", "exhausted_sequence")
+    assert "skipped  exhausted_sequence: no SELECT on it: shop.numbered_id_seq" in looked.out
+
+    for grant in re.findall(rf"GRANT [^;]* TO {role};", looked.out):
+        database.execute(grant.replace("SCHEMA public", "SCHEMA shop"))
+
+    looked = dbanalyze("--dsn", database.dsn_for(role), "--only", "exhausted_sequence", "--strict")
+    assert "CRITICAL  exhausted_sequence  shop.numbered_id_seq" in looked.out
+    assert looked.code == 1
 
 
 @ONE_VERSION
@@ -418,6 +436,7 @@ def test_ignored_findings_are_left_out_and_named(
         (["--only", "duplicate_indx"], "there is no check 'duplicate_indx'", "did you mean duplicate_index?"),
         (["--explain", "duplicate_indx"], "there is no check 'duplicate_indx'", "did you mean duplicate_index?"),
         (["--list", "--only", "duplicate_indx"], "there is no check 'duplicate_indx'", "did you mean"),
+        (["--only", ","], "--only names no check", "--list"),
         (["--only", "duplicate_index", "--tag", "live"], "no check that was named is live", "--list"),
         (["--dsn", "service=a", "--database", "default"], "--dsn and --database exclude each other", "leave one"),
         (["--dsn", "service=a", "auth"], "--dsn and APP_LABEL exclude each other", "leave one"),
@@ -607,7 +626,8 @@ def test_an_interrupted_process_ends_with_2_and_one_line() -> None:
 def test_the_process_behind_the_projects_own_url_reports_its_own_tables_as_mine(database: Database) -> None:
     database.execute(MINE)
 
-    ended = process("--format", "json", "--fail-on", "warning", environment={"DATABASE_URL": _url(database)})
+    environment = {"DATABASE_URL": _url(database), "DBOPS_EMBEDDED": "0"}  # nothing is started beside it
+    ended = process("--format", "json", "--fail-on", "warning", environment=environment)
 
     assert ended.returncode == 1, ended.stderr
     [report] = valid_dbanalyze(ended.stdout)["reports"]

@@ -7,15 +7,18 @@ import os
 import secrets
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.core.management.commands.runserver import naiveip_re
 from django.db import DEFAULT_DB_ALIAS
 
 from config import faults
+from dbops.embedded.invocation import manage
 from dbops.errors import UsageError
 from dbops.management.command import DbopsCommand, Exit
 from dbops.management.progress import shown_progress
@@ -42,7 +45,12 @@ class Command(DbopsCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--scale", type=_scale, default=1.0, help="how much data; 1 is 10,000 users (default: 1)")
         parser.add_argument(
-            "--serve", nargs="?", const="127.0.0.1:8000", metavar="ADDR:PORT", help="then serve the site"
+            "--serve",
+            nargs="?",
+            type=_address,
+            const="127.0.0.1:8000",
+            metavar="ADDR:PORT",
+            help="then serve the site (default: 127.0.0.1:8000)",
         )
         parser.add_argument("--remove", action="store_true", help="take the planted faults away, and nothing else")
 
@@ -50,13 +58,25 @@ class Command(DbopsCommand):
         if not settings.EMBEDDED_POSTGRES:
             message = "the demo writes sample data, and this is not the embedded database"
             raise UsageError(message, hint="unset DATABASE_URL to run it on a server of its own")
-        if options["remove"]:
-            gone = faults.remove(DEFAULT_DB_ALIAS)
-            self._say("the planted faults are gone" if gone else "there were no planted faults")
-            return Exit.FINE
+        with faults.lock(DEFAULT_DB_ALIAS) as is_alone:
+            if not is_alone:
+                self.complain("another demo is at work on this database\nHINT: wait until it has ended")
+                return Exit.BUSY
+            if options["remove"]:
+                gone = faults.remove(DEFAULT_DB_ALIAS)
+                self._say("the planted faults are gone" if gone else "there were no planted faults")
+                return Exit.FINE
+            self._show(options)
+        if options["serve"]:
+            # A process of its own, so that it has the role of a web server from its start.
+            os.execv(sys.executable, [sys.executable, sys.argv[0], "runserver", "--noreload", options["serve"]])  # noqa: S606
+        return Exit.FINE
+
+    def _show(self, options: dict[str, Any]) -> None:
+        """Fill, plant, look, and say what comes next."""
         self._step("migrating", lambda _: call_command("migrate", verbosity=0, interactive=False))
         for label, workload in installed_workloads().items():
-            self._step(f"filling {label}: {workload.summary}", partial(_seed, workload.seed, options["scale"]))
+            self._step(f"filling {label}", partial(_seed, workload.seed, options["scale"]), workload.summary)
         self._step(f"planting {len(faults.FAULTS)} faults in schema {faults.SCHEMA}", _plant)
         for fault in faults.FAULTS:
             self._say(f"    · {fault.title}")
@@ -64,16 +84,13 @@ class Command(DbopsCommand):
         self._say("looking at it all: manage.py dbanalyze\n")
         call_command("dbanalyze", fail_on="never", stdout=self.stdout, no_color=options["no_color"])
         self._next(password, options["serve"])
-        if options["serve"]:
-            # A process of its own, so that it has the role of a web server from its start.
-            os.execv(sys.executable, [sys.executable, sys.argv[0], "runserver", "--noreload", options["serve"]])  # noqa: S606
-        return Exit.FINE
 
-    def _step(self, what: str, work: Callable[[Step | None], object]) -> None:
+    def _step(self, what: str, work: Callable[[Step | None], object], summary: str = "") -> None:
+        """Do it, and say what it was and how long it took; `summary` has no room in the line that shows progress."""
         started = time.monotonic()
-        with shown_progress(self.stderr, what) as step:
+        with shown_progress(what) as step:
             work(step)
-        self._say(f"{what} … {time.monotonic() - started:.1f} s")
+        self._say(f"{what}{f': {summary}' if summary else ''} … {time.monotonic() - started:.1f} s")
 
     def _say(self, line: str) -> None:
         self.stderr.write(line, lambda text: text)
@@ -85,26 +102,36 @@ class Command(DbopsCommand):
             "dbanalyze -v 2": "every finding, and how to undo its fix",
             "dbanalyze --format json": "for a program",
             "embedded psql": "the database itself",
-            f"runserver {address}": "the site",
+            f"runserver {address}": "the site; log in as below",
             "demo --remove": "take the planted faults away",
             "embedded stop": "stop the servers; the data stays",
         }
         if serve:
             del commands[f"runserver {address}"]
-        width = max(map(len, commands))
         self.stdout.write("\nWhat to look at next")
         for command, purpose in commands.items():
-            self.stdout.write(f"  python manage.py {command:<{width}}   {purpose}")
-        self.stdout.write(f"Log in at http://{address}/admin/ as {ADMIN} with the password  {password}")
+            self.stdout.write(f"  {manage(command)}\n      {purpose}")
+        self.stdout.write(f"Log in at http://{address}/admin/")
+        self.stdout.write(f"  as {ADMIN} with the password  {password}")
         self.stdout.flush()
 
 
 def _scale(text: str) -> float:
-    scale = float(text)
-    if not 0 < scale <= 100:
-        message = "choose a scale between 0.001 and 100"
+    with suppress(ValueError):
+        scale = float(text)
+        if 0.001 <= scale <= 100:
+            return scale
+    message = f"{text!r} is not a number from 0.001 to 100"
+    raise argparse.ArgumentTypeError(message)
+
+
+def _address(text: str) -> str:
+    """Return ADDR:PORT, with the address that runserver takes where there is only a port."""
+    found = naiveip_re.match(text)
+    if found is None:
+        message = f"{text!r} is not a port, nor an address and a port as in 127.0.0.1:8000"
         raise argparse.ArgumentTypeError(message)
-    return scale
+    return f"{found['addr'] or '127.0.0.1'}:{found['port']}"
 
 
 def _seed(seed: Callable[[SeedRequest], None], scale: float, step: Step | None) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.conf import settings
 
-from dbops.embedded.endpoint import SUPERUSER, Endpoint
+from dbops.embedded.endpoint import PORT, SUPERUSER, Endpoint
+from dbops.embedded.invocation import manage
 from dbops.embedded.project import ProjectServers
 from dbops.embedded.provision import DATABASE, ROLE
 from dbops.errors import EmbeddedServerError, UsageError
@@ -101,28 +102,31 @@ class Command(DbopsCommand):
     def _psql(self, servers: ProjectServers, arguments: list[str], *, superuser: bool) -> Exit:
         postgres = Endpoint(servers.socket_dir).running()
         if postgres is None:
-            raise EmbeddedServerError("the embedded PostgreSQL does not run", hint="python manage.py embedded start")
+            raise EmbeddedServerError("the embedded PostgreSQL does not run", hint=manage("embedded start"))
         program = shutil.which("psql", path=postgres.programs_dir) or shutil.which("psql")
         if program is None:
             raise EmbeddedServerError(
                 f"there is no psql with the server's programs in {postgres.programs_dir}, nor on PATH",
                 hint=f"connect another client to {servers.cluster.url(DATABASE, user=ROLE)}",
             )
-        dsn = servers.cluster.dsn(DATABASE, user=SUPERUSER if superuser else ROLE)
-        self._become([program, "-d", dsn, *arguments])
+        # Each by itself, so that a -d or -U that follows takes another database or role of the same server.
+        where = ["-h", str(servers.socket_dir), "-p", str(PORT), "-U", SUPERUSER if superuser else ROLE]
+        self._become([program, *where, "-d", DATABASE, *arguments])
 
     def _logs(self, servers: ProjectServers, options: dict[str, Any]) -> Exit:
         path = servers.cluster.log_path if options["server"] == "postgres" else servers.valkey.log_path
         if not path.exists():
-            raise EmbeddedServerError(f"there is no log yet: {path}", hint="python manage.py embedded start")
+            raise EmbeddedServerError(f"there is no log yet: {path}", hint=manage("embedded start"))
         self._become(["tail", "-n", str(options["lines"]), *(["-F"] if options["follow"] else []), str(path)])
 
     def _reset(self, servers: ProjectServers, options: dict[str, Any]) -> Exit:
         data_dir = servers.cluster.data_dir
-        if not data_dir.exists():
+        if not data_dir.exists() and servers.valkey.running() is None:
             self._note("there is no data to destroy")
             return Exit.FINE
-        self.stdout.write(f"stops the embedded servers and destroys {data_dir}")
+        destruction = f" and destroys {data_dir}" if data_dir.exists() else ""
+        self.stdout.write(f"stops the embedded servers{destruction}")
+        self.stdout.flush()  # the plan comes before what is said about it, in a log too
         if options["plan"]:
             return Exit.FINE
         if not options["unasked"]:
@@ -130,8 +134,9 @@ class Command(DbopsCommand):
                 raise UsageError("reset destroys data and nobody can be asked", hint="say  embedded reset --yes")
             if input("Type yes to go on: ").strip() != "yes":
                 raise UsageError("nothing was destroyed")
-        servers.reset()
-        self._note("destroyed; the next command that needs a database begins anew")
+        destroyed = servers.reset()
+        anew = "destroyed; the next command that needs a database begins anew"
+        self._note(anew if destroyed else "stopped; there was no data")
         return Exit.FINE
 
     def _become(self, argv: list[str]) -> NoReturn:

@@ -37,7 +37,8 @@ SELECT a.attrelid::bigint                                         AS table_oid,
              AND d.deptype = 'i'
        )                                                          AS is_partition_key,
        coalesce(held.by, '{}')                                    AS held_by,
-       has_column_privilege(a.attrelid, a.attnum, 'SELECT')       AS is_readable
+       has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+           AND has_schema_privilege(n.oid, 'USAGE')               AS is_readable
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -32,7 +32,8 @@ SELECT c.oid::bigint                                   AS oid,
        coalesce(o.deptype = 'i', false)                AS is_identity,
        coalesce(used_by.columns, '{}')                 AS used_by,
        e.extname::text                                 AS extension,
-       has_sequence_privilege(c.oid, 'SELECT')         AS is_readable
+       has_sequence_privilege(c.oid, 'SELECT')
+           AND has_schema_privilege(n.oid, 'USAGE')    AS is_readable
 FROM pg_sequence s
 JOIN pg_class c ON c.oid = s.seqrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace

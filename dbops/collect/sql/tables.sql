@@ -12,7 +12,8 @@ SELECT c.oid::bigint                                   AS oid,
        c.relreplident::text                            AS replica_identity,
        coalesce(c.reloptions, '{}')::text[]            AS options,
        e.extname::text                                 AS extension,
-       has_table_privilege(c.oid, 'SELECT')            AS is_readable
+       has_table_privilege(c.oid, 'SELECT')
+           AND has_schema_privilege(n.oid, 'USAGE')    AS is_readable
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND c.relispartition

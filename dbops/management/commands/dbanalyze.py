@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +65,7 @@ class Command(DbopsCommand):
         reports, codes = [], []
         for name, look in looks(options).items():
             try:
-                with shown_progress(sys.stderr, f"looking at {name}") as progress:
+                with shown_progress(f"looking at {name}") as progress:
                     reports.append(look(progress=progress))
             except TargetUnreachableError as error:  # another may be within reach
                 codes.append(self.complain(error))

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib.admin.widgets import FilteredSelectMultiple
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.utils.html import format_html
 
 from .models import Permission, Role, User
 
 if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
+
     NewUserModelForm = AdminUserCreationForm[User]
     RoleModelForm = forms.ModelForm[Role]
     UserModelForm = forms.ModelForm[User]
@@ -20,6 +23,16 @@ else:
     RoleModelForm = forms.ModelForm
     UserModelForm = forms.ModelForm
     ChangeUserModelForm = UserChangeForm
+
+
+class TwoLists(FilteredSelectMultiple):
+    """The choices in two lists, inside an element of their own.
+
+    The script that makes the lists puts them first in whatever holds the select: in Django 5.2 before its label.
+    """
+
+    def render(self, *args: Any, **kwargs: Any) -> SafeString:
+        return format_html('<div class="related-widget-wrapper">{}</div>', super().render(*args, **kwargs))
 
 
 class UniqueEmailMixin(UserModelForm):
@@ -51,7 +64,7 @@ class ChangeUserAndRolesForm(ChangeUserForm):
     """
 
     held_roles = forms.ModelMultipleChoiceField(
-        Role.objects.order_by("name"), label="Roles", required=False, widget=FilteredSelectMultiple("roles", False)
+        Role.objects.order_by("name"), label="Roles", required=False, widget=TwoLists("roles", False)
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -66,7 +79,7 @@ class RoleForm(RoleModelForm):
         Permission.objects.order_by("codename"),
         label="Permissions",
         required=False,
-        widget=FilteredSelectMultiple("permissions", False),
+        widget=TwoLists("permissions", False),
     )
 
     class Meta:

@@ -68,6 +68,17 @@ def test_a_page_with_roles_or_permissions_to_choose_costs_the_same_for_many(
     assert statements_of_page(page) == for_one
 
 
+@pytest.mark.parametrize(("model", "name"), [(User, "held_roles"), (Role, "held_permissions")])
+def test_the_choices_lie_apart_from_their_label(
+    admin_client: Client, member: User, model: type[User | Role], name: str
+) -> None:
+    """Django 5.2's script puts its two lists first in whatever holds the select, so the label went to the right."""
+    Role.objects.get_or_create(name="editor")
+    page = f"{ADMIN}/{model._meta.model_name}/{model.objects.order_by('id')[0].pk}/change/"
+
+    assert f'<div class="related-widget-wrapper"><select name="{name}"' in admin_client.get(page).content.decode()
+
+
 def test_the_list_hides_deleted_users_until_asked(admin_client: Client, member: User) -> None:
     member.soft_delete()
 
