@@ -41,6 +41,9 @@ def test_no_setting_and_a_full_one_are_fine() -> None:
         ({"CHECKS": {"exhausted_sequence": {"ratio": 0.7}}}, "unknown threshold 'ratio'"),
         ({"CHECKS": {"exhausted_sequence": {"used_ratio": "much"}}}, "cannot be 'much'"),
         ({"CHECKS": {"exhausted_sequence": 3}}, "cannot be 3"),
+        ({"CHECKS": {"exhausted_sequence": None}}, "cannot be None"),
+        ({"CHECKS": {"exhausted_sequence": {"used_ratio": True}}}, "cannot be True"),
+        ({"CHECKS": {"exhausted_sequence": {"used_ratio": -1}}}, "cannot be -1"),
         ({"IGNORE": "unlogged_table"}, "is not a list of dicts"),
         ({"IGNORE": [{"check": "unlogged_table", "target": "public.t"}]}, "lacks reason"),
         ({"IGNORE": [{"check": "unlogged_table", "target": "t", "reason": "r", "ends": 1}]}, "is not a dict of"),
@@ -58,6 +61,11 @@ def test_what_cannot_be_right_is_said(setting: object, said: str) -> None:
 
 def test_every_mistake_is_said_at_once() -> None:
     assert len(messages({"CHECKS": {"a": False, "b": 3}, "OWN": 1})) == 3
+
+
+def test_a_check_without_thresholds_in_the_setting_is_not_switched_off() -> None:
+    with override_settings(DBOPS={"CHECKS": {"exhausted_sequence": {}, "unlogged_table": True, "cold": False}}):
+        assert config().disabled == {"cold"}
 
 
 def test_the_first_mistake_stops_whoever_asks_for_the_setting() -> None:
