@@ -17,8 +17,9 @@ fix is proposed: look at the rows with the largest keys. Nor is there one for a 
 back to the taken keys by itself.
 
 Not reported: a taken key in a column that is not unique by itself (nothing fails), keys that the sequence steps over
-(several writers with INCREMENT BY 2, say), keys it has passed already. A taken key far ahead, such as a row with the
-id 999999999 that stands for something, is only mentioned: the INSERT that meets it fails once.
+(several writers with INCREMENT BY 2, say), keys it has passed already, columns whose default makes something else of
+the value, keys in a table that inherits from this one. A taken key far ahead, such as a row with the id 999999999
+that stands for something, is only mentioned: the INSERT that meets it fails once.
 """
 
 from __future__ import annotations

@@ -56,16 +56,17 @@ def _owned(finding: Finding, owners: Owners, schema: Schema, structural: Collect
     if owner.ownership is Ownership.MINE and fix is not None and finding.location is not None:
         fix = with_operation(fix, finding.location, owners, schema)
         if finding.check in _SUPERFLUOUS and fix.operation is not None and owner.migration is not None:
-            fix = _unless_hand_made(fix, str(finding.evidence.get("kept")), owners, schema)
+            fix = _unless_hand_made(fix, finding.location, str(finding.evidence.get("kept")), owners, schema)
     return replace(finding, owner=owner, severity=severity, fix=fix)
 
 
-def _unless_hand_made(fix: Fix, kept: str, owners: Owners, schema: Schema) -> Fix:
-    """Return `fix` without its operation, and with a warning, where no migration makes the index that stays.
+def _unless_hand_made(fix: Fix, location: Location, kept: str, owners: Owners, schema: Schema) -> Fix:
+    """Return `fix` without its operation, and with a warning, where no migration makes the table's index that stays.
 
     The models' own index would go everywhere, and the other one is in this database alone.
     """
-    index = next((index for index in schema.indexes.values() if index.qualified_name == kept), None)
+    indexes = schema.indexes_of(location.table_oid)
+    index = next((index for index in indexes if index.qualified_name == kept), None)
     if index is None or index.is_primary:
         return fix
     if owners.owner(schema, Location(table_oid=index.table_oid, index=index.name)).migration is not None:

@@ -94,7 +94,7 @@ class Advice:
         if owner.ownership in _WHOSE:
             words.append(f"[{_WHOSE[owner.ownership]}]")
         elif owner.ownership is Ownership.UNMANAGED and self._target.alias is not None:
-            words.append("[no model]")
+            words.append("[managed = False]" if owner.model else "[no model]")
         return " ".join(word for word in words if word)
 
     def _rest(self, finding: Finding, *, indent: int, is_brief: bool = False) -> None:

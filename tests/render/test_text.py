@@ -238,6 +238,8 @@ def test_tables_without_a_model_are_marked_where_a_project_was_looked_at() -> No
 
     assert "[no model]" in render(a_report(finding))
     assert "[no model]" not in render(a_report(finding, target=a_target(alias=None)))
+    read_only = a_finding(owner=Owner(ownership=Ownership.UNMANAGED, app_label="shop", model="shop.Report"))
+    assert "shop.Report [managed = False]" in render(a_report(read_only))
 
 
 def test_what_a_finding_stands_for_is_named() -> None:
