@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import socket
@@ -571,6 +572,23 @@ def test_it_can_be_called_from_python(
 
 
 # as a process
+
+
+@pytest.mark.parametrize(
+    ("environment", "colour"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
+)
+def test_an_error_has_colours_where_the_terminal_has_them(environment: dict[str, str], colour: bool) -> None:
+    terminal, inside = pty.openpty()
+    try:
+        process("--dsn", "nonsense", environment=environment, stdout=inside, stderr=inside)
+        text = os.read(terminal, 4096)
+    finally:
+        os.close(terminal)
+        os.close(inside)
+
+    assert b"--dsn does not hold a DSN" in text
+    assert (b"\x1b[" in text) is colour
 
 
 @ONE_VERSION
