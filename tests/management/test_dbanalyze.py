@@ -47,7 +47,8 @@ def process(*arguments: str, environment: Mapping[str, str] | None = None, **opt
     return subprocess.run(
         (sys.executable, "manage.py", "dbanalyze", *arguments),
         cwd=PROJECT,
-        env={**os.environ, "DEBUG": "1", **(environment or {})},
+        # Buffered, as it mostly is: what cannot be written is then met once more at the very end.
+        env={**os.environ, "DEBUG": "1", "PYTHONUNBUFFERED": "", **(environment or {})},
         text=True,
         timeout=60,
         check=False,

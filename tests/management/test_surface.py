@@ -89,10 +89,18 @@ def test_behind_a_symbolic_link_the_file_is_replaced_and_the_link_stays(tmp_path
     assert (tmp_path / "there" / "file").read_text() == "x"
 
 
-def test_a_device_is_written_to_and_not_replaced() -> None:
-    write_whole(Path("/dev/null"), "x")
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    """As a device is, with which a mistake would cost more than this test."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(pipe, "x")
 
-    assert Path("/dev/null").is_char_device()
+        assert os.read(reading, 100) == b"x"
+        assert pipe.is_fifo()
+    finally:
+        os.close(reading)
 
 
 def test_a_file_that_cannot_be_written_is_said_and_nothing_is_left(
