@@ -1,8 +1,9 @@
 """Real servers for the tests, as a pytest plugin: a throw-away PostgreSQL of every major version found here.
 
-`server` and `database` run a test once per major version ("pg15", "pg18"); a test for one version says
-`@pytest.mark.parametrize("server", ["pg18"], indirect=True)`. Tests with Django's `db` use the server that
-`--django-server` names, unless DATABASE_URL does. Servers start when first asked for and end with the tests.
+`server` and `database` run a test once per major version ("pg15", "pg18"), or on those that `--servers` names; a test
+for one version says `@pytest.mark.parametrize("server", ["pg18"], indirect=True)`. Tests with Django's `db` use the
+server that `--django-server` names, unless DATABASE_URL does. `--pg-bin` adds programs to those that are found. Servers
+start when first asked for and end with the tests.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from dbops.embedded.binaries import Binaries, installed_binaries
+from dbops.embedded.binaries import Binaries, find_binaries, installed_binaries
 from dbops.embedded.postgres import Cluster
 from dbops.embedded.provision import DATABASE, ROLE, provision
 from dbops.errors import EmbeddedServerError
@@ -155,13 +157,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=f"pg{max(ALWAYS_TESTED)}",
         help="the PostgreSQL for tests that use Django's connection (default: %(default)s)",
     )
+    parser.addoption(
+        "--servers",
+        metavar="pgNN,pgNN",
+        type=lambda names: names.split(","),
+        help="the PostgreSQLs for tests that run on each (default: all that are found)",
+    )
+    parser.addoption(
+        "--pg-bin",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="programs of one more PostgreSQL; may be given several times",
+    )
+
+
+@cache
+def _binaries(config: pytest.Config) -> dict[int, Binaries]:
+    found = [*installed_binaries(), *(find_binaries(directory)[0] for directory in config.getoption("--pg-bin"))]
+    return {binaries.major: binaries for binaries in found}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     chosen = any(mark.args[0] == "server" for mark in metafunc.definition.iter_markers("parametrize"))
     if "server" in metafunc.fixturenames and not chosen:
-        majors = sorted({*ALWAYS_TESTED, *(found.major for found in installed_binaries())})
-        metafunc.parametrize("server", [f"pg{major}" for major in majors], indirect=True)
+        majors = sorted({*ALWAYS_TESTED, *_binaries(metafunc.config)})
+        names = metafunc.config.getoption("--servers") or [f"pg{major}" for major in majors]
+        metafunc.parametrize("server", names, indirect=True)
 
 
 def _fast_place() -> Path:
@@ -172,12 +195,12 @@ def _fast_place() -> Path:
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
+def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
     with ExitStack() as ends:
         directory = Path(tempfile.mkdtemp(prefix="dbops-tests-", dir=_fast_place()))
         ends.callback(shutil.rmtree, directory, ignore_errors=True)
         directory.chmod(0o755)
-        yield Servers({found.major: found for found in installed_binaries()}, directory, ends)
+        yield Servers(_binaries(pytestconfig), directory, ends)
 
 
 @pytest.fixture(scope="session")
