@@ -9,6 +9,8 @@ from django.db.backends.utils import truncate_name
 from django.db.migrations.operations.base import Operation, OperationCategory
 from django.db.models import DateTimeField, ForeignKey
 
+from dbops.snapshot.names import MAX_NAME_BYTES
+
 if TYPE_CHECKING:
     from django.db.backends.base.schema import BaseDatabaseSchemaEditor
     from django.db.migrations.state import ProjectState
@@ -55,6 +57,11 @@ class SetDatabaseOnDelete(_ModelOperation):
         super().__init__(model_name)
         self.field_name = field_name
         self.action = action
+
+    @property
+    def declared_on_delete(self) -> str:
+        """What the foreign key has to say in the database, as pg_constraint has it: the models do not tell."""
+        return {"CASCADE": "c", "SET NULL": "n"}[self.action]
 
     def describe(self) -> str:
         return f"Let the database {self.action} {self.model_name}.{self.field_name} on delete"
@@ -136,6 +143,10 @@ class KeepUpdatedAt(_ModelOperation):
         super().__init__(model_name)
         self.field_name = field_name
 
+    def declared_triggers(self, model: type[Model]) -> list[str]:
+        """The triggers that the model's table has to have: the models do not tell."""
+        return [self._name(model)]
+
     def describe(self) -> str:
         return f"Keep {self.model_name}.{self.field_name} by a trigger"
 
@@ -171,6 +182,7 @@ class KeepUpdatedAt(_ModelOperation):
 
     def _quoted(self, schema_editor: BaseDatabaseSchemaEditor, model: type[Model]) -> tuple[str, str]:
         """The table, and the one name its function and its trigger share."""
-        table = model._meta.db_table
-        name = truncate_name(f"{table}_set_{self.field_name}", schema_editor.connection.ops.max_name_length())
-        return schema_editor.quote_name(table), schema_editor.quote_name(name)
+        return schema_editor.quote_name(model._meta.db_table), schema_editor.quote_name(self._name(model))
+
+    def _name(self, model: type[Model]) -> str:
+        return truncate_name(f"{model._meta.db_table}_set_{self.field_name}", MAX_NAME_BYTES)

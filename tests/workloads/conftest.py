@@ -23,6 +23,11 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PBKDF2PasswordHasher, "iterations", 1)
 
 
+@pytest.fixture(autouse=True)
+def _cache_of_ones_own(own_cache: None) -> None:
+    """Limits count in it."""
+
+
 @pytest.fixture
 def member(db: None) -> User:
     return User.objects.create_user("Mia.Member@Example.com", full_name="Mia Member")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import PermissionsMixin
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
@@ -17,6 +17,10 @@ from .rbac import Role, RolePermission, UserRole
 
 if TYPE_CHECKING:
     from django.db.models import Model
+
+
+#: The role of everybody who registered, where there is one of that name.
+MEMBER: Final = "member"
 
 
 class UserQuerySet(models.QuerySet["User"]):
@@ -66,6 +70,25 @@ class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """Makes a user; without a password it cannot log in by one. Raises IntegrityError if the address is taken."""
         return self._create(email, password, {"is_staff": False, "is_superuser": False, **fields})
+
+    def register(self, email: str, password: str, **fields: Any) -> User | None:
+        """Makes a user who asked for it, a member where there is that role; None if the address is anybody's already.
+
+        A soft-deleted user's address is as taken as another. The database is asked first, for a refused INSERT would
+        leave the address in the server's log; and it decides, when two ask at the same time.
+        """
+        email = self.tidy_email(email)
+        if self.filter(email__iexact=email).exists():
+            return None
+        try:
+            with transaction.atomic(using=self.db):
+                user = self.create_user(email, password, **fields)
+                user.roles.add(*Role.objects.filter(name=MEMBER))
+        except IntegrityError:
+            if not self.filter(email__iexact=email).exists():
+                raise
+            return None
+        return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
         return self._create(email, password, {"is_staff": True, "is_superuser": True, **fields})
