@@ -1,0 +1,110 @@
+"""One look at a time, shared."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import wait
+from pathlib import Path
+
+import pytest
+
+from dbops.health.watch import Watch, watch
+
+#: A look hangs in the parent; its child has to look for itself.
+FORK = """
+import os, threading
+from dbops.health.watch import watch
+is_child = False
+def look(alias):
+    if not is_child:
+        threading.Event().wait()
+    return alias
+watch(look, "shop").ask()
+child = os.fork()
+if child == 0:
+    is_child = True
+    os._exit(0 if watch(look, "shop").ask().result(10).value == "shop" else 1)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+class Looked:
+    """A look that lasts until it may end, and counts."""
+
+    def __init__(self) -> None:
+        self.may_end = threading.Event()
+        self.count = 0
+
+    def __call__(self) -> int:
+        self.count += 1
+        count = self.count
+        self.may_end.wait(10)
+        return count
+
+
+def test_whoever_asks_meanwhile_shares_the_look() -> None:
+    look = Looked()
+    watching = Watch(look, lambda _value, _took_s: 60)
+    asked = [watching.ask() for _ in range(50)]
+    look.may_end.set()
+    wait(asked, 10)
+    assert {one.result().value for one in asked if one.result()} == {1}  # type: ignore[union-attr]
+    assert watching.ask().done()
+    assert look.count == 1
+
+
+def test_what_is_no_longer_fresh_is_looked_at_again() -> None:
+    look = Looked()
+    look.may_end.set()
+    watching = Watch(look, lambda _value, _took_s: 0)
+    assert [getattr(watching.ask().result(10), "value", None) for _ in range(3)] == [1, 2, 3]
+    assert watching.last is not None
+    assert watching.last.value == 3
+
+
+def test_how_long_a_value_is_kept_depends_on_it_and_on_its_cost() -> None:
+    seen = Watch(lambda: "poor", lambda value, took_s: 5 if value == "poor" else 60 + took_s).ask().result(10)
+    assert seen is not None
+    assert seen.kept_s == 5
+
+
+def test_beside_a_look_that_hangs_no_other_is_started_and_nobody_has_to_wait() -> None:
+    look = Looked()
+    watching = Watch(look, lambda _value, _took_s: 60)
+    given_up = [watching.ask() for _ in range(10)]
+    assert all(one.cancel() for one in given_up)
+    assert (look.count, watching.last) == (1, None)
+    still = watching.ask()
+    look.may_end.set()
+    assert getattr(still.result(10), "value", None) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_look_that_breaks_is_no_answer_and_the_next_one_is_made() -> None:
+    found = iter([None, 7])
+
+    def look() -> int:
+        value = next(found)
+        if value is None:
+            raise LookupError
+        return value
+
+    watching = Watch(look, lambda _value, _took_s: 60)
+    assert watching.ask().result(10) is None
+    assert getattr(watching.ask().result(10), "value", None) == 7
+
+
+def test_a_look_is_known_by_what_and_where_it_looks() -> None:
+    assert watch(str.upper, "shop") is watch(str.upper, "shop")
+    assert watch(str.upper, "shop") is not watch(str.upper, "other")
+    assert watch(str.upper, "shop") is not watch(str.lower, "shop")
+
+
+def test_a_child_of_the_process_does_not_wait_for_its_parents_look() -> None:
+    environment = {"DJANGO_SETTINGS_MODULE": "config.settings", "DEBUG": "1"}
+    ended = subprocess.run(
+        (sys.executable, "-c", FORK), cwd=Path(__file__).parents[2], env=environment, timeout=60, check=False
+    )
+    assert ended.returncode == 0
