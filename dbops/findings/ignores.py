@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date  # noqa: TC003  part of the public shape
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.findings.report import Ignored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from dbops.findings.finding import Finding
+    from dbops.findings.report import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,20 +31,44 @@ class Ignore:
 
     def matches(self, finding: Finding) -> bool:
         """Return whether `finding` is one of those meant."""
-        return finding.check == self.check and fnmatchcase(finding.target.name, self.target)
+        name = finding.target.name  # a function's has brackets, which are no pattern there
+        return finding.check == self.check and (name == self.target or fnmatchcase(name, self.target))
+
+    def of(self, finding: Finding) -> Ignored:
+        """Return `finding` with why it is ignored, and until when."""
+        return Ignored(finding=finding, reason=self.reason, until=self.until.isoformat() if self.until else None)
 
 
-def set_aside(
-    findings: Iterable[Finding], ignores: Iterable[Ignore], today: date
-) -> tuple[tuple[Finding, ...], tuple[Ignored, ...]]:
-    """Return the findings that stay, and those that an ignore still in force takes out."""
-    in_force = [ignore for ignore in ignores if not ignore.has_expired(today)]
-    kept, ignored = [], []
+class Sorted(NamedTuple):
+    """The findings that stay, those that an ignore takes out, and those of `kept` whose ignore has expired."""
+
+    kept: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...]
+    expired: tuple[Ignored, ...]
+
+
+def set_aside(findings: Iterable[Finding], ignores: Iterable[Ignore], today: date) -> Sorted:
+    """Return `findings` sorted by the ignores: one that is in force wins over one that has expired."""
+    in_order = sorted(ignores, key=lambda ignore: ignore.has_expired(today))
+    kept, ignored, expired = [], [], []
     for finding in findings:
-        ignore = next((ignore for ignore in in_force if ignore.matches(finding)), None)
-        if ignore is None:
+        ignore = next((ignore for ignore in in_order if ignore.matches(finding)), None)
+        if ignore is None or ignore.has_expired(today):
             kept.append(finding)
         else:
-            until = ignore.until.isoformat() if ignore.until else None
-            ignored.append(Ignored(finding=finding, reason=ignore.reason, until=until))
-    return tuple(kept), tuple(ignored)
+            ignored.append(ignore.of(finding))
+        if ignore is not None and ignore.has_expired(today):
+            expired.append(ignore.of(finding))
+    return Sorted(tuple(kept), tuple(ignored), tuple(expired))
+
+
+def unused(ignores: Iterable[Ignore], reports: Sequence[Report]) -> tuple[Ignore, ...]:
+    """Return the ignores that match no finding of any of `reports`, though their checks judged all of them."""
+    return tuple(
+        ignore
+        for ignore in ignores
+        if all(
+            ignore.check in report.judged and not any(ignore.matches(finding) for finding in report.found)
+            for report in reports
+        )
+    )

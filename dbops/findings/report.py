@@ -9,10 +9,13 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from dbops.findings.baseline import Standing
 from dbops.findings.finding import Confidence, Finding, Ownership, Severity, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+
+    from dbops.findings.baseline import Comparison, Entry
 
 #: Points a finding costs.
 POINTS: Final = {Severity.CRITICAL: 20.0, Severity.WARNING: 5.0, Severity.INFO: 0.0}
@@ -90,7 +93,11 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """One look at one database, judged. `interrupted` says why the look ended early, when it did."""
+    """One look at one database, judged. `interrupted` says why the look ended early, when it did.
+
+    `expired` are findings among `findings` that were ignored until a day that has passed; `comparison` is how all stand
+    to a baseline, where one was given.
+    """
 
     target: ReportTarget
     taken_at: datetime
@@ -98,6 +105,8 @@ class Report:
     results: tuple[CheckResult, ...]
     findings: tuple[Finding, ...]
     ignored: tuple[Ignored, ...] = ()
+    expired: tuple[Ignored, ...] = ()
+    comparison: Comparison | None = None
     interrupted: str | None = None
     unseen: tuple[str, ...] = ()
 
@@ -117,15 +126,55 @@ class Report:
         known = [one for one in (self.now, self.wear) if one is not None]
         return min(known, key=lambda one: one.value, default=None)
 
-    def failing(self, severity: Severity) -> tuple[Finding, ...]:
-        """Return the findings at or above `severity` that count against a build."""
+    @property
+    def found(self) -> tuple[Finding, ...]:
+        """Every finding, the ignored ones too."""
+        return (*self.findings, *(ignored.finding for ignored in self.ignored))
+
+    @cached_property
+    def judged(self) -> frozenset[str]:
+        """The checks that looked at all they are about, so that what they did not find is not there."""
+        if self.interrupted is not None or self.unseen:
+            return frozenset()
+        return frozenset(result.check for result in self.results if result.outcome in JUDGED and result.reason is None)
+
+    @property
+    def gone(self) -> tuple[Entry, ...]:
+        """What the baseline has and is no longer found; nothing without one."""
+        return self.comparison.gone if self.comparison is not None else ()
+
+    def standing(self, finding: Finding) -> Standing | None:
+        """Return how `finding` stands to the baseline; None without one."""
+        if self.comparison is None:
+            return None
+        return self.comparison.standings[finding.fingerprint(self.target.name)]
+
+    def is_known(self, finding: Finding) -> bool:
+        """Return whether the baseline has `finding`, as severe as it is now."""
+        return self.standing(finding) is Standing.KNOWN
+
+    def notes(self, finding: Finding) -> tuple[str, ...]:
+        """Return what is to be said of `finding` beside its message: why it is here after all."""
+        expired = [f"its ignore expired on {one.until}: {one.reason}" for one in self.expired if one.finding is finding]
+        is_worse = self.standing(finding) is Standing.WORSE
+        return (*expired, *(["it is worse than in the baseline"] if is_worse else []))
+
+    def failing(self, severity: Severity | None) -> tuple[Finding, ...]:
+        """Return the findings at or above `severity` (None: none) that count against a build.
+
+        What a baseline knows does not.
+        """
+        if severity is None:
+            return ()
         counted = {Ownership.MINE, Ownership.SERVER}
         if self.target.alias is None:
             counted.add(Ownership.UNMANAGED)
         return tuple(
             finding
             for finding in self.findings
-            if finding.severity.rank >= severity.rank and finding.owner.ownership in counted
+            if finding.severity.rank >= severity.rank
+            and finding.owner.ownership in counted
+            and not self.is_known(finding)
         )
 
     def outcomes(self, outcome: Outcome) -> tuple[CheckResult, ...]:

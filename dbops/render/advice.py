@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from dbops.findings.finding import Confidence, Ownership, Severity
 from dbops.render.page import styled
+from dbops.render.remedies import remedies
 from dbops.snapshot.amounts import format_bytes, format_count, listed, plural
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from dbops.findings.finding import Finding
     from dbops.findings.fix import Fix
-    from dbops.findings.report import ReportTarget
+    from dbops.findings.report import Report
     from dbops.render.blocks import Block
     from dbops.render.page import Page
 
@@ -33,9 +34,9 @@ _WHOSE: Final = {Ownership.CONTRIB: "contrib", Ownership.THIRD_PARTY: "third par
 class Advice:
     """Adds findings to a page. With `verbosity` 2 nothing is left at a count; with 3 the evidence is shown too."""
 
-    def __init__(self, page: Page, target: ReportTarget, *, verbosity: int) -> None:
+    def __init__(self, page: Page, report: Report, *, verbosity: int) -> None:
         self._page = page
-        self._target = target
+        self._report = report
         self._verbosity = verbosity
 
     def block(self, block: Block) -> None:
@@ -93,42 +94,36 @@ class Advice:
             words.append(f"({owner.migration})")
         if owner.ownership in _WHOSE:
             words.append(f"[{_WHOSE[owner.ownership]}]")
-        elif owner.ownership is Ownership.UNMANAGED and self._target.alias is not None:
+        elif owner.ownership is Ownership.UNMANAGED and self._report.target.alias is not None:
             words.append("[managed = False]" if owner.model else "[no model]")
         return " ".join(word for word in words if word)
 
     def _rest(self, finding: Finding, *, indent: int, is_brief: bool = False) -> None:
         """Add what follows the message: what else it stands for, what to do, and with `-v` the evidence."""
         page = self._page
+        for note in self._report.notes(finding):
+            page.prose(styled((note, "bold")), indent=indent, hanging=2)
         if finding.rolled_up:
             most = 3 if self._verbosity < 2 else len(finding.rolled_up)
             page.prose(f"the same: {listed(list(finding.rolled_up), most=most)}", indent=indent, hanging=2)
         if finding.fix is not None:
-            self._fix(finding.fix, finding.owner.app_label, indent=indent, is_brief=is_brief)
+            self._fix(finding, finding.fix, indent=indent, is_brief=is_brief)
         if self._verbosity > 2:
             evidence = [f"{name} {value}" for name, value in finding.evidence.items()]
-            evidence.append(f"fingerprint {finding.fingerprint(self._target.name)}")
+            evidence.append(f"fingerprint {finding.fingerprint(self._report.target.name)}")
             page.prose(styled((", ".join(evidence), "dim")), indent=indent, hanging=2)
 
     def _explain(self, check: str) -> None:
         self._page.line(styled(("what to do: ", "dim"), f"manage.py dbanalyze --explain {check}"), indent=2)
 
-    def _fix(self, fix: Fix, app_label: str | None, *, indent: int, is_brief: bool) -> None:
+    def _fix(self, finding: Finding, fix: Fix, *, indent: int, is_brief: bool) -> None:
         page = self._page
         if fix.caution:
             page.prose(styled(("caution: ", "bold yellow"), fix.caution), indent=indent, hanging=2)
-        label = "fix"
-        if fix.operation:
-            where = f"in a migration of {app_label}" if app_label else "in a migration"
-            atomic = "" if fix.in_transaction else " with atomic = False"
-            page.line(styled((f"{label} {where}{atomic}:", "dim")), indent=indent)
-            page.code([fix.operation], indent=indent + 4)
-            if is_brief:
-                return
-            label = "or"
-        outside = "" if fix.in_transaction else ", outside a transaction"
-        page.line(styled((f"{label} in SQL{outside}:", "dim")), indent=indent)
-        self._code(fix.sql, indent=indent + 4)
+        ways = remedies(finding)
+        for remedy in ways[:1] if is_brief else ways:
+            page.line(styled((f"{remedy.heading}:", "dim")), indent=indent)
+            self._code(remedy.code, indent=indent + 4)
         if fix.undo and self._verbosity > 1:
             page.line(styled(("undo in SQL:", "dim")), indent=indent)
             self._code(fix.undo, indent=indent + 4)

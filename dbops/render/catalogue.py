@@ -11,11 +11,11 @@ from dbops.render.page import Page, styled
 from dbops.snapshot.amounts import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 #: What each tag's heading says.
 _TAGS: Final = {
-    Tag.STRUCTURAL: "the schema alone: they mean something on an empty, freshly migrated database too, as in CI",
+    Tag.STRUCTURAL: "the schema and the settings: they mean something on an empty, freshly migrated database too",
     Tag.LIVE: "the living database: its rows, sequences and statistics",
 }
 #: What an item of a list begins with in a check's page.
@@ -108,15 +108,22 @@ def render_page(
     return page.text(encoding)
 
 
+def paragraphs(text: str) -> Iterator[tuple[bool, list[str]]]:
+    """Iterate over paragraphs: whether it is code, which keeps its lines, and its items, one of plain prose."""
+    for paragraph in re.split(r"\n[ \t]*\n", text):
+        is_code = paragraph.startswith((" ", "\t"))
+        yield is_code, [inspect.cleandoc(paragraph)] if is_code else _items(paragraph)
+
+
 def _paragraphs(page: Page, text: str) -> None:
     """Add paragraphs: prose is wrapped anew, an item of a list hangs, and what is indented is code."""
-    for number, paragraph in enumerate(re.split(r"\n[ \t]*\n", text)):
+    for number, (is_code, items) in enumerate(paragraphs(text)):
         if number:
             page.blank()
-        if paragraph.startswith((" ", "\t")):
-            page.code([inspect.cleandoc(paragraph)], indent=6)
+        if is_code:
+            page.code(items, indent=6)
             continue
-        for item in _items(paragraph):
+        for item in items:
             mark = _LIST_MARK.match(item)
             page.prose(item, indent=2, hanging=len(mark[0]) if mark else 0)
 

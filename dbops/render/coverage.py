@@ -30,7 +30,7 @@ def add_score(page: Page, report: Report) -> None:
     if report.score is None:
         page.line(styled(("no score", "bold red"), ": no check could look"))
         return
-    scores = (("now", "the running database", report.now), ("wear", "the schema", report.wear))
+    scores = (("now", "the running database", report.now), ("wear", "the schema and settings", report.wear))
     is_spotless = all(score is not None and score.value == 100 for _, _, score in scores)
     partial = " of the part that was seen: INTERRUPTED" if report.interrupted else ""
     total = styled((f"score {report.score.value}/100", "bold"), (partial, "bold red"))
@@ -62,53 +62,48 @@ def add_coverage(
     """
     by_outcome = {outcome: report.outcomes(outcome) for outcome in Outcome}
     page.line(styled((plural(len(report.results), "check"), "bold"), f": {_ended(report)}"))
-    _row(page, "crashed", _reasons(by_outcome[Outcome.CRASHED]), style="bold red")
-    _row(page, "skipped", _reasons(by_outcome[Outcome.SKIPPED]), style="bold yellow")
+    row(page, "crashed", _lines(by_outcome[Outcome.CRASHED]), style="bold red")
+    row(page, "skipped", _lines(by_outcome[Outcome.SKIPPED]), style="bold yellow")
     partial = [result for result in by_outcome[Outcome.FOUND] if result.reason is not None]
-    _row(page, "partly", _reasons(partial), style="bold yellow")
-    _row(page, "grant", _missing(report, grants), style="bold yellow")
+    row(page, "partly", _lines(partial), style="bold yellow")
+    row(page, "grant", missing_grants(report.results, report.target.role, grants), style="bold yellow")
     most = len(report.unseen) if is_complete else _MANY
     if report.unseen:
-        _row(page, "unseen", [listed(list(report.unseen), most=most)], style="bold yellow")
+        row(page, "unseen", [listed(list(report.unseen), most=most)], style="bold yellow")
     if by_outcome[Outcome.OK] and (is_complete or not shown):
-        _row(page, "fine", [", ".join(result.check for result in by_outcome[Outcome.OK])])
+        row(page, "fine", [", ".join(result.check for result in by_outcome[Outcome.OK])])
     if others and not is_complete:
         counts = Counter(finding.check for finding in others).most_common()
         checks = ", ".join(f"{check} {format_count(count)}" for check, count in counts)
         what = plural(len(others), "remark")
-        _row(page, "others", [f"{what} on tables of contrib or third-party apps ({checks}): -v"])
-    if report.ignored:
-        if is_complete:
-            ignored = [
-                f"{one.finding.check} {one.finding.target}: {one.reason}"
-                + (f" (until {one.until})" if one.until else "")
-                for one in report.ignored
-            ]
-        else:
-            ignored = [f"{plural(len(report.ignored), 'finding')}, as somebody decided: -v says why"]
-        _row(page, "ignored", ignored)
+        row(page, "others", [f"{what} on tables of contrib or third-party apps ({checks}): -v"])
 
 
-def _row(page: Page, label: str, lines: Iterable[str], style: str = "bold") -> None:
+def row(page: Page, label: str, lines: Iterable[str], style: str = "bold") -> None:
+    """Add lines under one label."""
     for line in lines:
         page.prose(styled((f"  {label:{_LABEL_CELLS}}", style), line), hanging=2 + _LABEL_CELLS)
         label = ""
 
 
-def _reasons(results: Iterable[CheckResult]) -> list[str]:
-    """Return a line for each reason, with all checks that give it."""
+def by_reason(results: Iterable[CheckResult]) -> dict[str, list[str]]:
+    """Return the reasons that `results` give, with all checks that give each."""
     checks: dict[str, list[str]] = defaultdict(list)
     for result in results:
         checks[result.reason or "no reason was given"].append(result.check)
-    return [f"{', '.join(names)}: {reason}" for reason, names in checks.items()]
+    return dict(checks)
 
 
-def _missing(report: Report, grants: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the statements that would let the role see what it had no right to, each once."""
-    role = quote_ident(report.target.role) if report.target.role else "its_role"
-    refused = [result.check for result in report.results if result.reason and _NO_RIGHT.search(result.reason)]
-    missing = [grant.format(role=role, schema="public") for check in refused for grant in grants.get(check, ())]
+def missing_grants(results: Iterable[CheckResult], role: str | None, grants: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the statements that would let `role` see what it had no right to, each once; `grants` are by check."""
+    name = quote_ident(role) if role else "its_role"
+    refused = [result.check for result in results if result.reason and _NO_RIGHT.search(result.reason)]
+    missing = [grant.format(role=name, schema="public") for check in refused for grant in grants.get(check, ())]
     return [f"{grant} (so for every schema)" if " SCHEMA " in grant else grant for grant in dict.fromkeys(missing)]
+
+
+def _lines(results: Iterable[CheckResult]) -> list[str]:
+    return [f"{', '.join(names)}: {reason}" for reason, names in by_reason(results).items()]
 
 
 def _ended(report: Report) -> str:

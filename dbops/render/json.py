@@ -6,28 +6,46 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from dbops.findings.baseline import Entry
     from dbops.findings.finding import Finding
     from dbops.findings.fix import Fix
-    from dbops.findings.report import Report, ReportTarget, Score
+    from dbops.findings.ignores import Ignore
+    from dbops.findings.report import Ignored, Report, ReportTarget, Score
 
 SCHEMA_VERSION: Final = 1
 
 
-def render(reports: Sequence[Report], *, generated_at: datetime, version: str) -> str:
-    """Return `reports` as one JSON document in ASCII, which survives every terminal and pipe."""
+def render(reports: Sequence[Report], *, generated_at: datetime, version: str, unused: Iterable[Ignore] = ()) -> str:
+    """Return `reports` as one JSON document in ASCII, which survives every terminal and pipe.
+
+    `unused` are the ignores that matched nothing in any of them.
+    """
     document = {
         "schema": SCHEMA_VERSION,
         "tool": {"name": "dbops", "version": version},
         "generated_at": generated_at.isoformat(),
-        "reports": [_report(report) for report in reports],
+        "reports": [report_document(report) for report in reports],
+        "ignores": {
+            "expired": [_ignored(one, report.target.name) for report in reports for one in report.expired],
+            "unused": [
+                {
+                    "check": ignore.check,
+                    "target": ignore.target,
+                    "reason": ignore.reason,
+                    "until": ignore.until.isoformat() if ignore.until else None,
+                }
+                for ignore in unused
+            ],
+        },
     }
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
-def _report(report: Report) -> dict[str, Any]:
+def report_document(report: Report) -> dict[str, Any]:
+    """Return one report as an element of `reports`."""
     name = report.target.name
     return {
         "target": _target(report.target),
@@ -43,18 +61,30 @@ def _report(report: Report) -> dict[str, Any]:
             {"check": result.check, "tag": result.tag, "outcome": result.outcome, "reason": result.reason}
             for result in report.results
         ],
-        "findings": [_finding(finding, name) for finding in report.findings],
-        "ignored": [
-            {
-                "fingerprint": ignored.finding.fingerprint(name),
-                "check": ignored.finding.check,
-                "target": ignored.finding.target.name,
-                "reason": ignored.reason,
-                "until": ignored.until,
-            }
-            for ignored in report.ignored
-        ],
+        "findings": [finding_document(finding, report) for finding in report.findings],
+        "ignored": [_ignored(ignored, name) for ignored in report.ignored],
+        "gone": None if report.comparison is None else [_entry(entry) for entry in report.comparison.gone],
         "unseen": list(report.unseen),
+    }
+
+
+def _ignored(ignored: Ignored, database: str) -> dict[str, Any]:
+    return {
+        "fingerprint": ignored.finding.fingerprint(database),
+        "check": ignored.finding.check,
+        "target": ignored.finding.target.name,
+        "reason": ignored.reason,
+        "until": ignored.until,
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "fingerprint": entry.fingerprint,
+        "check": entry.check,
+        "target": entry.target,
+        "kind": entry.kind,
+        "severity": entry.severity,
     }
 
 
@@ -85,7 +115,8 @@ def _score(score: Score | None) -> dict[str, Any] | None:
     }
 
 
-def _finding(finding: Finding, database: str) -> dict[str, Any]:
+def finding_document(finding: Finding, report: Report) -> dict[str, Any]:
+    """Return one finding as an element of a report's `findings`."""
     return {
         "check": finding.check,
         "target": finding.target.name,
@@ -100,8 +131,9 @@ def _finding(finding: Finding, database: str) -> dict[str, Any]:
         "message": finding.message,
         "evidence": dict(finding.evidence),
         "fix": None if finding.fix is None else _fix(finding.fix),
-        "fingerprint": finding.fingerprint(database),
+        "fingerprint": finding.fingerprint(report.target.name),
         "first_seen_at": None,
+        "baseline": report.standing(finding),
         "rolled_up": list(finding.rolled_up),
     }
 

@@ -41,8 +41,18 @@ def styled(*parts: str | tuple[str, str]) -> Text:
     text = Text()
     for part in parts:
         words, style = (part, "") if isinstance(part, str) else part
-        text.append(_shown(words, _UNSAFE), style)
+        text.append(visible(words), style)
     return text
+
+
+def visible(text: str) -> str:
+    """Return `text` on one line, with what a reader could not see, or a terminal would obey, written out."""
+    return _shown(text, _UNSAFE)
+
+
+def visible_code(text: str) -> str:
+    """Return lines of code with what a reader could not see, or a terminal would obey, written out."""
+    return _shown(text, _UNSAFE_IN_CODE)
 
 
 def encodable(text: str, encoding: str) -> str:
@@ -100,7 +110,7 @@ class Page:
     def code(self, lines: Iterable[str], *, indent: int, style: str = "") -> None:
         """Add lines to be copied: never wrapped, each line of a longer text indented alike."""
         for text in lines:
-            for line in _shown(text, _UNSAFE_IN_CODE).split("\n"):
+            for line in visible_code(text).split("\n"):
                 self._print(Text(" " * indent) + Text(line, style))
 
     def blank(self) -> None:

@@ -9,6 +9,8 @@ from dbops.findings.finding import Severity
 from dbops.render.advice import STYLES, Advice
 from dbops.render.blocks import blocks, split
 from dbops.render.coverage import add_coverage, add_score
+from dbops.render.decisions import add_decisions
+from dbops.render.gaps import gaps
 from dbops.render.page import Page, styled
 from dbops.snapshot.amounts import format_bytes, plural
 
@@ -43,13 +45,14 @@ def render(
     statements that let `{role}` see what the check needs in `{schema}`: shown where rights were missing.
     """
     page = Page(width=width, colour=colour)
-    shown, others = split(report.findings)
+    known = [finding for finding in report.findings if report.is_known(finding)]
+    shown, others = split(finding for finding in report.findings if not report.is_known(finding))
     page.items(styled((_name(report), "bold"), " · "), _facts(report), separator=" · ", hanging=2)
     if scope:
         page.prose(scope, indent=2)
     page.blank()
     _verdict(page, report, shown)
-    advice = Advice(page, report.target, verbosity=verbosity)
+    advice = Advice(page, report, verbosity=verbosity)
     for block in blocks(shown):
         advice.block(block)
     if others and verbosity > 1:
@@ -57,9 +60,15 @@ def render(
         page.line(styled(("On tables of contrib and third-party apps", "bold"), ", theirs to mend:"))
         for block in blocks(others):
             advice.block(block)
+    if known and verbosity > 1:
+        page.blank()
+        page.line(styled(("Known", "bold"), ", for the baseline has them:"))
+        for block in blocks(known):
+            advice.block(block)
     page.blank()
     add_score(page, report)
     add_coverage(page, report, shown, others, grants or {}, is_complete=verbosity > 1)
+    add_decisions(page, report, known, is_complete=verbosity > 1)
     if shown or (others and verbosity > 1):
         page.line(styled(("why, and how to fix it: ", "dim"), "manage.py dbanalyze --explain CHECK"))
     return page.text(encoding)
@@ -103,14 +112,12 @@ def _verdict(page: Page, report: Report, shown: Sequence[Finding]) -> None:
         for severity, noun in _NOUNS.items():
             if counts[severity]:
                 parts += [", " if parts else "", (plural(counts[severity], *noun), STYLES[severity])]
-        page.line(styled(*parts))
+        page.line(styled(*parts, *([", new or worse"] if report.comparison else [])))
     elif report.target.table_count == 0:
         page.prose("There is no table in this database, so none has a fault. Is it the right one, and migrated?")
-    elif report.interrupted or report.unseen or any(result.reason is not None for result in report.results):
-        page.line(
-            styled(
-                "Nothing wrong was found in what could be seen. ", ("Not all could be:", "bold yellow"), " see below."
-            )
-        )
     else:
-        page.line(styled(("Nothing wrong was found.", "bold green")))
+        nothing = f"Nothing {'new' if report.comparison and report.findings else 'wrong'} was found"
+        if gaps(report):
+            page.line(styled(f"{nothing} in what could be seen. ", ("Not all could be:", "bold yellow"), " see below."))
+        else:
+            page.line(styled((f"{nothing}.", "bold green")))

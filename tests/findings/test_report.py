@@ -129,7 +129,10 @@ def test_an_ignore_takes_out_what_it_names_through_its_last_day() -> None:
     ignore = Ignore(check="a", target="public.report_*", reason="monthly", until=date(2027, 3, 1))
     meant = a_finding(name="public.report_1")
     others = (a_finding(), a_finding("b", name="public.report_1"))
-    kept, ignored = set_aside([meant, *others], [ignore], date(2027, 3, 1))
+    kept, ignored, expired = set_aside([meant, *others], [ignore], date(2027, 3, 1))
     assert kept == others
+    assert expired == ()
     assert [(one.finding, one.reason, one.until) for one in ignored] == [(meant, "monthly", "2027-03-01")]
-    assert set_aside([meant], [ignore], date(2027, 3, 2)) == ((meant,), ())
+    after = set_aside([meant], [ignore], date(2027, 3, 2))
+    assert (after.kept, after.ignored) == ((meant,), ())
+    assert [(one.finding, one.reason, one.until) for one in after.expired] == [(meant, "monthly", "2027-03-01")]

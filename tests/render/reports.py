@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from dbops.findings.baseline import Baseline, Entry, compare
 from dbops.findings.changes import CreateIndex, DropIndex
 from dbops.findings.finding import Finding, Kind, Owner, Ownership, Severity, Tag, Target
 from dbops.findings.report import CheckResult, Outcome, Report, ReportTarget
@@ -111,6 +112,20 @@ def a_report(*findings: Finding, skipped: dict[str, str] | None = None, **values
         "findings": findings,
     }
     return Report(**(defaults | values))
+
+
+def against_a_baseline(**values: Any) -> Report:
+    """A report with a finding that is new, one that became worse and one that is known; one is gone."""
+    new, worse, known, gone = (
+        a_finding(f"public.{name}", "duplicate_index", kind=Kind.INDEX, message=f"It is {name}.")
+        for name in ("new", "worse", "known", "gone")
+    )
+    before = replace(worse, severity=Severity.INFO)
+    entries = tuple(Entry.of(finding, "default") for finding in (before, known, gone))
+    baseline = Baseline(written_at=datetime(2026, 11, 1, tzinfo=UTC), entries=entries)
+    report = a_report(new, worse, known, **values)
+    comparison = compare(baseline, "default", findings=report.findings, ignored=(), judged=report.judged)
+    return replace(report, comparison=comparison)
 
 
 def results(found: Iterable[str], skipped: dict[str, str]) -> Iterable[CheckResult]:

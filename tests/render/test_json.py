@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from jsonschema import ValidationError
 
+from dbops.findings.baseline import Standing
 from dbops.findings.finding import Basis, Confidence, Kind, Owner, Ownership, Severity, Tag
+from dbops.findings.ignores import Ignore
 from dbops.findings.report import CheckResult, Ignored, Outcome, Report
 from dbops.render.json import render
 from tests.render.reports import (
@@ -15,6 +17,7 @@ from tests.render.reports import (
     a_redundant_index,
     a_report,
     a_target,
+    against_a_baseline,
     an_exhausted_sequence,
     an_unindexed_foreign_key,
 )
@@ -68,6 +71,7 @@ def test_has_every_key_that_was_promised() -> None:
             },
             "fingerprint": finding.fingerprint("default"),
             "first_seen_at": None,
+            "baseline": None,
             "rolled_up": ["public.task_2024.fk"],
         }
     ]
@@ -118,6 +122,39 @@ def test_ignored_findings_are_listed_apart_with_reason_and_end() -> None:
             "until": "2027-03-01",
         }
     ]
+
+
+def test_an_ignore_that_expired_and_one_that_nothing_needs_are_named_apart() -> None:
+    finding = a_redundant_index()
+    expired = Ignored(finding=finding, reason="monthly job", until="2026-03-01")
+    unused = Ignore(check="unlogged_table", target="public.gone_*", reason="old", until=date(2027, 3, 1))
+
+    text = render([a_report(finding, expired=(expired,))], generated_at=NOW, version="0.1.0", unused=[unused])
+
+    document = valid_dbanalyze(text)
+    assert [one["target"] for one in document["reports"][0]["findings"]] == ["public.task_0_idx"]
+    assert [(one["target"], one["until"]) for one in document["ignores"]["expired"]] == [
+        ("public.task_0_idx", "2026-03-01")
+    ]
+    assert document["ignores"]["unused"] == [
+        {"check": "unlogged_table", "target": "public.gone_*", "reason": "old", "until": "2027-03-01"}
+    ]
+
+
+def test_a_baseline_is_told_finding_by_finding_and_what_is_gone_from_it() -> None:
+    report = against_a_baseline()
+
+    [one] = rendered(report)["reports"]
+
+    assert {found["target"]: found["baseline"] for found in one["findings"]} == {
+        "public.new": "new",
+        "public.worse": "worse",
+        "public.known": "known",
+    }
+    assert [(entry["check"], entry["target"], entry["severity"]) for entry in one["gone"]] == [
+        ("duplicate_index", "public.gone", "warning")
+    ]
+    assert rendered(a_report())["reports"][0]["gone"] is None
 
 
 def test_a_look_that_ended_early_or_saw_a_lock_says_so() -> None:
@@ -176,6 +213,7 @@ def test_the_schema_has_no_word_that_the_code_does_not_have() -> None:
         ("ownership", Ownership),
     ):
         assert set(finding[key]["enum"]) == set(enumeration), key
+    assert set(finding["baseline"]["enum"]) == {*Standing, None}
     assert set(definitions["result"]["properties"]["outcome"]["enum"]) == set(Outcome)
     assert set(definitions["result"]["properties"]["tag"]["enum"]) == set(Tag)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,9 @@ from rich.cells import cell_len
 
 from dbops.findings.changes import ChangeTypes, ColumnType, Statements
 from dbops.findings.finding import Basis, Confidence, Kind, Owner, Ownership, Severity, Tag
+from dbops.findings.ignores import Ignore
 from dbops.findings.report import CheckResult, Ignored, Outcome, Report
+from dbops.render.decisions import render_unused
 from dbops.render.text import render
 from tests.render.reports import (
     CHECKS,
@@ -17,6 +20,7 @@ from tests.render.reports import (
     a_redundant_index,
     a_report,
     a_target,
+    against_a_baseline,
     an_exhausted_sequence,
     an_unindexed_foreign_key,
 )
@@ -173,7 +177,7 @@ def test_both_scores_are_explained_term_by_term() -> None:
 
     assert "score 80/100, the lower of" in text
     assert "now 80 the running database: 100 − 20 exhausted_sequence" in text
-    assert "wear 90 the schema: 100 − 10 unindexed_foreign_key" in text
+    assert "wear 90 the schema and settings: 100 − 10 unindexed_foreign_key" in text
 
 
 def test_half_points_and_the_cap_are_shown() -> None:
@@ -371,3 +375,51 @@ def test_an_ascii_terminal_can_print_it(name: str) -> None:
 def test_no_line_ends_in_a_blank() -> None:
     for report in reports().values():
         assert not [line for line in lines(report, verbosity=3) if line != line.rstrip()]
+
+
+# what was decided
+
+
+def test_known_findings_are_counted_and_folded_and_what_is_new_leads() -> None:
+    report = against_a_baseline()
+
+    text, everything = flat(report), flat(report, verbosity=2)
+
+    assert "2 warnings, new or worse" in text
+    assert "public.new" in text
+    assert "it is worse than in the baseline" in text
+    assert "known 1 finding that the baseline has: -v" in text
+    assert "public.known" not in text
+    assert "gone duplicate_index public.gone: remove from the baseline" in text
+    assert "public.known" in everything.partition("Known, for the baseline has them:")[2]
+
+
+def test_only_known_findings_are_nothing_new_and_not_nothing_wrong() -> None:
+    compared = against_a_baseline()
+    report = replace(compared, findings=compared.findings[-1:])
+
+    assert "Nothing new was found." in flat(report)
+    assert "Nothing new was found in what could be seen." in flat(replace(report, unseen=("public.a is locked",)))
+    assert "score 95/100" in flat(report)
+
+
+def test_a_finding_whose_ignore_expired_says_so() -> None:
+    finding = an_unindexed_foreign_key()
+    report = a_report(finding, expired=(Ignored(finding=finding, reason="monthly job", until="2026-01-01"),))
+
+    text = flat(report)
+
+    assert "its ignore expired on 2026-01-01: monthly job" in text
+    assert "expired the ignore of unindexed_foreign_key public.task.task_user_fk ended on 2026-01-01" in text
+
+
+def test_unused_ignores_follow_the_reports_in_any_width() -> None:
+    ignore = Ignore(check="unlogged_table", target="public.gone_*", reason="a reason that goes on for quite a while")
+
+    for width in (40, 80, 200):
+        text = render_unused([ignore], width=width)
+        assert " ".join(text.split()) == (
+            "unused the ignore of unlogged_table on public.gone_* matched nothing: take it out "
+            "(a reason that goes on for quite a while)"
+        )
+        assert max(map(cell_len, text.splitlines())) <= width
