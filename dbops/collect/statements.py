@@ -1,0 +1,73 @@
+"""The sections that one statement reads: `sql/<section>.sql`, or from a major version on `sql/<section>.pgNN.sql`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from dbops.collect.session import LookError
+from dbops.snapshot.snapshot import SECTIONS, Section, Unavailable
+
+if TYPE_CHECKING:
+    from dbops.collect.session import Session
+
+_SQL: Final = files("dbops.collect") / "sql"
+#: In the order in which they are read.
+WITH_STATEMENT: Final = tuple(name for name in SECTIONS if (_SQL / f"{name}.sql").is_file())
+#: How often a section is tried again after it met a lock that was not there a moment before.
+_ATTEMPTS: Final = 3
+#: In how many parts a section is read whose statement takes too long as a whole.
+_PARTS: Final = 8
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+_QUERY_CANCELED: Final = "57014"
+
+
+def read_statement(session: Session, section: str, major: int) -> Section:
+    """Read one section from a server of version `major`; a LookError ends as Unavailable.
+
+    A lock met on the way is waited out a few times. What takes longer than a statement may, on a large or a busy
+    server, is read once more in parts.
+    """
+    sql = statement(section, major)
+    for _attempt in range(_ATTEMPTS):
+        try:
+            return tuple(session.read(sql, row=SECTIONS[section]))
+        except LookError as error:
+            reason = str(error)
+            if error.sqlstate == _QUERY_CANCELED and _key(section) is not None:
+                return _read_parts(session, section, sql)
+            if error.sqlstate != _LOCK_NOT_AVAILABLE:
+                break
+    return Unavailable(f"{section.replace('_', ' ')}: {reason}")
+
+
+@cache
+def statement(section: str, major: int) -> str:
+    """Return the SQL that reads `section` on PostgreSQL `major`, by the newest variant that it can run."""
+    variants: dict[int, Any] = {}
+    for file in _SQL.iterdir():
+        match = re.fullmatch(rf"{section}(?:\.pg(\d+))?\.sql", file.name)
+        if match:
+            variants[int(match[1] or 0)] = file
+    return str(variants[max(version for version in variants if version <= major)].read_text())
+
+
+def _read_parts(session: Session, section: str, sql: str) -> Section:
+    """Read a section in parts by its rows' key: the server applies the condition before it looks anything up."""
+    key, row = _key(section), SECTIONS[section]
+    found: list[Any] = []
+    for part in range(_PARTS):
+        try:
+            found += session.read(f"SELECT * FROM (\n{sql}\n) whole WHERE {key} % {_PARTS} = {part}", row=row)
+        except LookError as error:
+            return Unavailable(f"{section.replace('_', ' ')}: {error}")
+    return tuple(found)
+
+
+def _key(section: str) -> str | None:
+    """Return the first column of a section when that is an oid."""
+    first = fields(SECTIONS[section])[0].name
+    return first if first in {"oid", "table_oid", "relation_oid"} else None
