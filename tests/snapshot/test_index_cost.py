@@ -40,3 +40,15 @@ def test_a_sum_of_which_a_part_is_missing_is_not_known() -> None:
 def test_without_statistics_nothing_is_guessed() -> None:
     index = an_index()
     assert IndexCosts(a_schema(a_table(), index)).evidence(index) == {}
+
+
+def test_entries_per_scan_are_those_of_all_parts_or_not_known() -> None:
+    whole = an_index(kind="I")
+    parts = [an_index(oid, f"part{oid}", table_oid=oid, parent_oid=100) for oid in (2, 3)]
+    schema = a_schema(a_table(kind="p"), whole, *parts)
+    scans = [IndexStatistics(oid=2, scans=1, entries_read=50), IndexStatistics(oid=3, scans=3, entries_read=10)]
+    assert IndexCosts(schema, None, scans).entries_per_scan(whole) == 15
+    assert IndexCosts(schema, None, scans[:1]).entries_per_scan(whole) is None
+    never = [IndexStatistics(oid=oid, scans=0, entries_read=0) for oid in (2, 3)]
+    assert IndexCosts(schema, None, never).entries_per_scan(whole) is None
+    assert IndexCosts(schema).entries_per_scan(whole) is None

@@ -101,8 +101,8 @@ def test_what_decides_about_queries_tells_shapes_apart(other: dict[str, Any]) ->
     assert shape((1, 2)) != shape(**{"columns": (1, 2), **other})
 
 
-def test_storage_parameters_and_uniqueness_do_not() -> None:
-    assert shape((1, 2)) == shape((1, 2), storage=("fillfactor=70",), is_unique=True, name="another")
+def test_names_and_uniqueness_do_not() -> None:
+    assert shape((1, 2)) == shape((1, 2), is_unique=True, name="another")
 
 
 def test_the_order_of_included_columns_does_not_matter_nor_do_those_that_are_keys() -> None:

@@ -67,7 +67,7 @@ def test_all_may_go_together(indexes: list[Index]) -> None:
         assert one.twin is None or shape_of(one.twin) == its
         columns = dict.fromkeys(one.index.keys, "")
         assert any(serves_look_up(index, columns) for index in left)
-    assert superseded(a_schema(a_table(), *left)) == []
+    assert superseded(a_schema(a_table(), *left)) == ()
 
 
 def test_of_three_that_are_the_same_the_first_by_name_stays() -> None:
@@ -197,7 +197,7 @@ def test_the_parts_of_a_whole_that_goes_serve_nobody() -> None:
 
 def test_an_extension_s_tables_are_left_alone() -> None:
     schema = a_schema(a_table(extension="postgis"), an_index(100, "a"), an_index(101, "b"))
-    assert superseded(schema) == []
+    assert superseded(schema) == ()
 
 
 def test_what_could_not_be_read_is_incomparable_when_there_is_something_to_compare_it_with() -> None:
