@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _GENERATED: Final = "<!-- Written by `manage.py builddocs` from the code: edit the code. -->\n"
 _TAGS: Final = """\
-*structural* checks judge the schema alone and mean the same on a freshly migrated, empty database; *live* ones judge
-the database as it runs."""
+*structural* checks judge the schema and the settings, and mean the same on a freshly migrated, empty database;
+*live* ones judge the database as it runs."""
 _READING: Final = """\
 dbops reads as an ordinary role. The catalogue is open to every role; the rest is below. What a role may not see is said
 in the report, as `skipped` with the reason, and never read as healthy.
@@ -39,7 +39,8 @@ def _index() -> str:
 
 
 def _page(check: Check) -> str:
-    lines = [_GENERATED, f"# {check.id}\n", f"*{check.tag}* · {check.summary}.\n", f"{check.why}\n"]
+    kind = f"{check.tag}, also at /ht/" if check.for_health else check.tag
+    lines = [_GENERATED, f"# {check.id}\n", f"*{kind}* · {check.summary}.\n", f"{check.why}\n"]
     if check.remedy:
         lines += ["## How to fix\n", f"{check.remedy}\n"]
     if check.unreported:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from config.databases import Role
     from dbops.embedded.project import ProjectServers
 
-FILE_CACHE = "django.core.cache.backends.filebased.FileBasedCache"
+FILE_CACHE = "config.file_cache.LockedFileBasedCache"
 
 role: Role = "command"
 
@@ -33,6 +33,7 @@ WITHOUT_SERVERS = frozenset(
         "builddocs",
         "collectstatic",
         "compilemessages",
+        "dbhealth",
         "diffsettings",
         "embedded",
         "findstatic",

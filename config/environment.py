@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from dbops.conf import is_token
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -131,5 +133,11 @@ def parse_origins(text: str) -> tuple[str, ...]:
 def parse_redis_url(text: str) -> str:
     # An unencoded slash in a password puts its beginning where the port is read, with a ValueError that quotes it.
     if not text.startswith(("redis://", "rediss://", "unix://")) or urlsplit(text).port == 0:
+        raise ValueError(text)
+    return text
+
+
+def parse_token(text: str) -> str:
+    if not is_token(text):
         raise ValueError(text)
     return text

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.content_security.ContentSecurityPolicyMiddleware",
 ]
 if not DEBUG:
     MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")
@@ -156,6 +157,8 @@ def _cache() -> dict[str, Any]:
 
 CACHES = {"default": _cache()}
 
+DBOPS = {"HEALTH_TOKEN": env.DBOPS_HEALTH_TOKEN.read()}
+
 # --- people
 
 AUTH_USER_MODEL = "dbops_accounts.User"
@@ -169,6 +172,17 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+LOGIN_URL = "accounts:log_in"
+LOGIN_REDIRECT_URL = "tasks:list"
+LOGOUT_REDIRECT_URL = LOGIN_URL
+# How often in how many seconds: docs/accounts.md.
+ACCOUNT_LIMITS = {
+    "log_in_by_address": (10, 15 * 60),
+    "log_in_by_client": (50, 15 * 60),
+    "register_by_client": (5, 60 * 60),
+    "change_password_by_user": (10, 15 * 60),
+}
+TRUSTED_PROXIES = env.TRUSTED_PROXIES.read()
 
 # --- the site's safety; Django's defaults already forbid frames, sniffing and foreign referrers
 
@@ -176,12 +190,21 @@ CSRF_TRUSTED_ORIGINS = list(env.CSRF_TRUSTED_ORIGINS.read())
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
 SECURE_SSL_REDIRECT = not DEBUG and env.SECURE_SSL_REDIRECT.read()
+# What asks from beside the process, a load balancer or the container itself, asks by HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^ht/(live/)?$"]
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if not DEBUG and env.SECURE_PROXY_SSL_HEADER.read() else None
 )
 SECURE_HSTS_SECONDS = 0 if DEBUG else env.SECURE_HSTS_SECONDS.read()
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.SECURE_HSTS_INCLUDE_SUBDOMAINS.read()
 SECURE_HSTS_PRELOAD = env.SECURE_HSTS_PRELOAD.read()
+SECURE_CSP = {
+    "default-src": ["'self'"],
+    "object-src": ["'none'"],
+    "base-uri": ["'none'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+}
 # What holds for other names than the site's own is for the owner of the domain to decide, not for `check --deploy`.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 

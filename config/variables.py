@@ -13,9 +13,11 @@ from config.environment import (
     parse_path,
     parse_redis_url,
     parse_seconds,
+    parse_token,
     parse_words,
     whole,
 )
+from dbops.conf import SHORTEST_TOKEN
 
 FLAG: Final = "1, true, yes or on; or 0, false, no or off"
 SECONDS: Final = "a number of seconds, 0 for no limit"
@@ -78,6 +80,13 @@ DBOPS_PG_BIN = Variable[Path | None](
     default=None,
     default_text="found: `PATH`, `/usr/lib/postgresql/*/bin`, the wheel",
     applies=EMBEDDED,
+)
+DBOPS_HEALTH_TOKEN = Variable[str | None](
+    name="DBOPS_HEALTH_TOKEN",
+    parse=parse_token,
+    wanted=f"at least {SHORTEST_TOKEN} characters without spaces",
+    default=None,
+    default_text="none: `/ht/detail/` is for staff alone",
 )
 LOG_LEVEL = Variable(
     name="LOG_LEVEL",
@@ -179,6 +188,12 @@ CSRF_TRUSTED_ORIGINS = Variable[tuple[str, ...]](
     parse=parse_origins,
     wanted="origins such as https://example.com separated by commas",
     default=(),
+)
+TRUSTED_PROXIES = Variable(
+    name="TRUSTED_PROXIES",
+    parse=whole(0),
+    wanted="a whole number from 0",
+    default=0,
 )
 SECURE_SSL_REDIRECT = Variable(
     name="SECURE_SSL_REDIRECT",

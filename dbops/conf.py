@@ -12,8 +12,10 @@ from django.conf import settings
 from dbops.errors import ConfigurationError
 from dbops.findings.ignores import Ignore
 
-_KEYS: Final = ("CHECKS", "IGNORE", "OWN_APPS", "DATABASES")
+_KEYS: Final = ("CHECKS", "IGNORE", "OWN_APPS", "DATABASES", "HEALTH_TOKEN")
 _IGNORE_KEYS: Final = ("check", "target", "reason", "until")
+#: A token that could be guessed protects nothing.
+SHORTEST_TOKEN: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,8 @@ class Config:
     """What the DBOPS setting says.
 
     `thresholds` overrides thresholds by check and name; `disabled` are the checks set to False. `own_apps` are patterns
-    of app labels or module names, None when the project's place on disk decides whose an app is.
+    of app labels or module names, None when the project's place on disk decides whose an app is. `health_token` opens
+    /ht/detail/ to whoever has it, None to nobody.
     """
 
     thresholds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -29,6 +32,12 @@ class Config:
     ignores: tuple[Ignore, ...] = ()
     own_apps: tuple[str, ...] | None = None
     databases: tuple[str, ...] = ("default",)
+    health_token: str | None = field(default=None, repr=False)
+
+
+def is_token(text: str) -> bool:
+    """Whether `text` can be sent in a header and is too long to be guessed."""
+    return len(text) >= SHORTEST_TOKEN and text.isascii() and text.isprintable() and " " not in text
 
 
 def config() -> Config:
@@ -59,6 +68,7 @@ def read(setting: object) -> tuple[Config, list[ConfigurationError]]:
         ignores=_ignores(setting.get("IGNORE", ()), problems),
         own_apps=_names(setting, "OWN_APPS", problems),
         databases=_names(setting, "DATABASES", problems) or Config().databases,
+        health_token=_token(setting.get("HEALTH_TOKEN"), problems),
     )
     return found, problems
 
@@ -124,3 +134,17 @@ def _names(setting: Mapping[str, Any], key: str, problems: list[ConfigurationErr
         problems.append(ConfigurationError(f'DBOPS["{key}"] is not a list of names'))
         return None
     return tuple(given)
+
+
+def _token(given: object, problems: list[ConfigurationError]) -> str | None:
+    if given is None:
+        return None
+    if isinstance(given, str) and is_token(given):
+        return given
+    problems.append(
+        ConfigurationError(
+            f'DBOPS["HEALTH_TOKEN"] is not a text of at least {SHORTEST_TOKEN} characters without spaces',
+            hint='make one with  python -c "import secrets; print(secrets.token_urlsafe(32))"',
+        )
+    )
+    return None

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dbops.analysis.registry import checks
 from dbops.analysis.runner import analyze, select
 from dbops.analysis.settings import problems, unknown_check
 from dbops.collect.django import collect_django
-from dbops.collect.postgres import READ_HERE, collect
+from dbops.collect.postgres import READ_HERE, collect, with_needs
 from dbops.collect.session import Session
 from dbops.conf import Config, config
-from dbops.findings.finding import Tag
+from dbops.findings.finding import Kind, Tag
 from dbops.findings.ignores import set_aside
 from dbops.findings.report import Report, ReportTarget, worst_first
+from dbops.normal_forms import with_normal_forms
 from dbops.ownership.annotate import annotate
 from dbops.ownership.owners import Owners
 from dbops.snapshot.schema import Schema
@@ -22,13 +26,18 @@ from dbops.snapshot.snapshot import SECTIONS, Unavailable
 from dbops.sources import connect_alias, connect_dsn
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from dbops.analysis.registry import Check
     from dbops.collect.postgres import Progress
+    from dbops.findings.finding import Finding
     from dbops.snapshot.snapshot import Section, Snapshot
 
+#: What a standby has of its own; the rest it has from its primary.
+_OF_ONE_SERVER: Final = frozenset({Kind.SETTING, Kind.SESSION, Kind.SLOT, Kind.REPLICA})
 _OF_DJANGO = tuple(name for name in SECTIONS if name not in READ_HERE)
+#: What no check asks for and the report's head says, where it could be read.
+_HEAD: Final = frozenset({"database_size"})
 
 
 def diagnose_alias(
@@ -49,11 +58,12 @@ def diagnose_alias(
     """
     settings = _settings(only)
     chosen = select(only=only, tag=tag, disabled=settings.disabled)
-    with connect_alias(alias) as (connection, error):
-        given = collect_django(alias)
-        snapshot = _look(connection, error, chosen, given, alias=alias, database=alias, progress=progress)
-        owners = Owners.of_project(alias, own_apps=settings.own_apps)
-    return _judge(snapshot, chosen, settings, owners, app_labels)
+    with _unswept():
+        with connect_alias(alias) as (connection, error):
+            given = collect_django(alias, sections=with_needs(sections_of(chosen)))
+            snapshot = _look(connection, error, chosen, given, alias=alias, database=alias, progress=progress)
+            owners = Owners.of_project(alias, own_apps=settings.own_apps)
+        return _judge(with_normal_forms(snapshot), chosen, settings, owners, app_labels)
 
 
 def diagnose_dsn(
@@ -72,13 +82,43 @@ def diagnose_dsn(
         TargetUnreachableError: no connection.
     """
     settings = _settings(only)
+    chosen = checks_by_dsn(settings, only=only, tag=tag)
+    needed = with_needs(frozenset[str]().union(*(check.needs for check in chosen))) & set(_OF_DJANGO)
+    foreign = dict.fromkeys(needed, Unavailable("not looked at as this project's database"))
+    with _unswept():
+        with connect_dsn(dsn) as (connection, error):
+            snapshot = _look(connection, error, chosen, foreign, alias=None, database="", progress=progress)
+        return _judge(snapshot, chosen, settings, Owners.of_nobody(), ())
+
+
+def checks_by_dsn(
+    settings: Config, *, only: Collection[str] | None = None, tag: Tag | None = None
+) -> tuple[Check, ...]:
+    """Return the checks that look at a database of which no project is known."""
     chosen = select(only=only, tag=tag, disabled=settings.disabled)
-    if only is None:
-        chosen = tuple(check for check in chosen if not set(check.needs) & set(_OF_DJANGO))
-    foreign = dict.fromkeys(_OF_DJANGO, Unavailable("not looked at as this project's database"))
-    with connect_dsn(dsn) as (connection, error):
-        snapshot = _look(connection, error, chosen, foreign, alias=None, database="", progress=progress)
-    return _judge(snapshot, chosen, settings, Owners.of_nobody(), ())
+    if only is not None:
+        return chosen
+    return tuple(check for check in chosen if not with_needs(check.needs) & set(_OF_DJANGO))
+
+
+def sections_of(chosen: Iterable[Check]) -> frozenset[str]:
+    """Return the sections that `chosen` ask for together, and what the report's head says."""
+    return _HEAD.union(*(check.sections for check in chosen))
+
+
+@contextmanager
+def _unswept() -> Iterator[None]:
+    """Keep the garbage collector from running: all that is made here lives until the report is.
+
+    Of a large database it would go through the same hundreds of thousands of rows again and again.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _settings(only: Collection[str] | None) -> Config:
@@ -102,7 +142,7 @@ def _look(
     database: str,
     progress: Progress | None,
 ) -> Snapshot:
-    sections = frozenset[str]().union(*(check.sections for check in chosen)) & frozenset(READ_HERE)
+    sections = sections_of(chosen) & frozenset(READ_HERE)
     session = Session(connection, error)
     return collect(session, alias=alias, database=database, sections=sections, given=given, progress=progress)
 
@@ -114,35 +154,46 @@ def _judge(
     owners: Owners,
     app_labels: Collection[str],
 ) -> Report:
-    analysis = analyze(snapshot, chosen, thresholds=settings.thresholds)
     schema = Schema.of(snapshot)
+    analysis = analyze(snapshot, chosen, thresholds=settings.thresholds, schema=schema)
     structural = {check.id for check in chosen if check.tag is Tag.STRUCTURAL}
     known = Schema(search_path=(), tables=()) if isinstance(schema, Unavailable) else schema
     findings = annotate(analysis.findings, owners, known, structural=structural)
+    if snapshot.server and snapshot.server.is_standby:
+        findings = tuple(map(_for_the_primary, findings))
     if app_labels:
         findings = tuple(finding for finding in findings if finding.owner.app_label in app_labels)
-    kept, ignored = set_aside(findings, settings.ignores, datetime.now(UTC).date())
+    sorted_out = set_aside(findings, settings.ignores, datetime.now(UTC).date())
     return Report(
         target=_target(snapshot),
         taken_at=snapshot.taken_at,
         duration_ms=snapshot.duration_ms,
         results=analysis.results,
-        findings=worst_first(kept),
-        ignored=ignored,
+        findings=worst_first(sorted_out.kept),
+        ignored=sorted_out.ignored,
+        expired=sorted_out.expired,
         interrupted=snapshot.interrupted,
         unseen=_unseen(snapshot, owners),
     )
 
 
+def _for_the_primary(finding: Finding) -> Finding:
+    """Return what was found on a standby with where its fix is to be run, if that changes what the primary has."""
+    if finding.fix is None or finding.target.kind in _OF_ONE_SERVER:
+        return finding
+    caution = "; ".join(filter(None, ("this is a standby: run it on its primary", finding.fix.caution)))
+    return replace(finding, fix=replace(finding.fix, caution=caution))
+
+
 def _target(snapshot: Snapshot) -> ReportTarget:
-    server, tables = snapshot.server, snapshot.section("tables")
+    server, tables, size = snapshot.server, snapshot.section("tables"), snapshot.section("database_size")
     return ReportTarget(
         alias=snapshot.alias,
         database=snapshot.database,
         server_version=server.version if server else None,
         is_standby=server.is_standby if server else None,
         table_count=None if isinstance(tables, Unavailable) else len(tables),
-        size_bytes=server.database_size_bytes if server else None,
+        size_bytes=None if isinstance(size, Unavailable) else size[0].size_bytes,
         role=server.role if server else None,
     )
 

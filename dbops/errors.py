@@ -23,6 +23,10 @@ class UsageError(DbopsError):
     """the command was given something it cannot use"""
 
 
+class UnsupportedServerError(ConfigurationError):
+    """the server is one that dbops does not know"""
+
+
 class TargetUnreachableError(DbopsError):
     """the database cannot be reached"""
 

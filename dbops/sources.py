@@ -15,7 +15,7 @@ from django.utils.connection import ConnectionDoesNotExist
 from dbops.errors import ConfigurationError, TargetUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from django.apps.registry import Apps
     from django.db.models import Model
@@ -28,8 +28,11 @@ _PORTS: Final = re.compile(r"[\d,]*")
 
 
 @contextmanager
-def connect_alias(alias: str) -> Iterator[tuple[Any, type[Exception]]]:
+def connect_alias(alias: str, *, limits: Mapping[str, Any] | None = None) -> Iterator[tuple[Any, type[Exception]]]:
     """Open a connection with the options of DATABASES[alias], in autocommit mode, and close it afterwards.
+
+    `limits` are options that take the place of the alias's own, for somebody in a hurry: then nothing is said on the
+    connection either, such as Django's SET of the time zone, for which a frozen server would let us wait.
 
     Returns:
         the driver's connection, and the class of the driver's errors.
@@ -56,13 +59,17 @@ def connect_alias(alias: str) -> Iterator[tuple[Any, type[Exception]]]:
     options.pop("pool", None)
     for name, value in _DEFAULTS.items():
         options.setdefault(name, value)
-    options["application_name"] = APPLICATION_NAME
+    options.update(limits or {}, application_name=APPLICATION_NAME)
     private: Any = type(wrapper)(settings, alias)
     error_class: type[Exception] = private.Database.Error
     where = f"database {alias!r} ({settings['NAME'] or 'service'} at {_place(settings)})"
     try:
         try:
-            private.connect()
+            if limits is None:
+                private.connect()
+            else:
+                private.connection = private.get_new_connection(private.get_connection_params())
+                private.connection.autocommit = True
         except (error_class, NotSupportedError) as error:  # the latter is Django's word on a server that is too old
             raise _unreachable(where, error, f'check DATABASES["{alias}"]') from error
         yield private.connection, error_class
@@ -86,6 +93,8 @@ def connect_dsn(dsn: str) -> Iterator[tuple[Any, type[Exception]]]:
         raise _unreachable(where, error, "check the DSN; a password comes from PGPASSWORD or ~/.pgpass") from error
     try:
         connection.autocommit = True
+        if hasattr(connection, "prepare_threshold"):
+            connection.prepare_threshold = None  # psycopg 3 prepares by itself: behind a pooler that fails
         yield connection, driver.Error
     finally:
         connection.close()
@@ -136,4 +145,6 @@ def _place(settings: dict[str, Any]) -> str:
 def _unreachable(where: str, error: Exception, hint: str) -> TargetUnreachableError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     reason = lines[0].strip().removeprefix("connection failed: ")  # what follows asks whether the server runs
+    if "unsupported startup parameter" in reason:
+        hint = "a pooler takes no options: leave them out, or use the server's own address"
     return TargetUnreachableError(f"cannot connect to {where}: {reason}", hint=hint)

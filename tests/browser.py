@@ -91,7 +91,9 @@ def chromium(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=list(OPTIONS))
         yield browser
         browser.close()
-        connections.close_all()
+        for connection in connections.all(initialized_only=True):
+            connection.close()
+            del connections[connection.alias]  # else the next loop of this thread would find it, with old settings
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.pgbouncer", "tests.browser"]
 
 
 def pytest_configure() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,10 +40,11 @@ NO_MODELS: Final[Mapping[str, Any]] = {"loose_relations": ()}
 
 def snapshot_of(database: Database, *, role: str | None = None, given: Mapping[str, Any] | None = None) -> Snapshot:
     """Everything there is to see in `database`, as superuser or as `role`; `given` stands in for what Django shows."""
-    session = Session(database.connect(role), psycopg.Error)
-    return collect(
-        session, alias=None, database=database.name, sections=READ_HERE, given={**NO_MODELS, **(given or {})}
-    )
+    given = {**NO_MODELS, **(given or {})}
+    with closing(database.connect(role)) as connection:
+        return collect(
+            Session(connection, psycopg.Error), alias=None, database=database.name, sections=READ_HERE, given=given
+        )
 
 
 def look(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from dbops.snapshot.django_rows import DjangoDatabase
-from dbops.snapshot.rows import DjangoSettings, Server
+from dbops.snapshot.rows import DjangoSettings
 from dbops.snapshot.security_rows import (
     DefinerFunction,
     HostRule,
@@ -18,24 +17,12 @@ from dbops.snapshot.security_rows import (
     SchemaGrants,
     SessionSecurity,
 )
+from tests import setting_builders
 
-IN_DEVELOPMENT = (DjangoSettings(version="5.2", use_tz=True, debug=True),)
-IN_PRODUCTION = (DjangoSettings(version="5.2", use_tz=True, debug=False),)
+IN_DEVELOPMENT = (DjangoSettings(use_tz=True, debug=True),)
+IN_PRODUCTION = (DjangoSettings(use_tz=True, debug=False),)
 
-SERVER = Server(
-    version="18.0",
-    version_num=180_000,
-    database="shop",
-    database_size_bytes=8 * 1024**2,
-    encoding="UTF8",
-    is_standby=False,
-    role="web",
-    is_superuser=False,
-    is_monitor=True,
-    search_path=("public",),
-    started_at=datetime(2026, 1, 1, tzinfo=UTC),
-    observed_at=datetime(2026, 1, 2, tzinfo=UTC),
-)
+SERVER = replace(setting_builders.SERVER, is_monitor=True)
 SESSION = SessionSecurity(
     role="web",
     is_superuser=False,
@@ -55,6 +42,10 @@ REACHABLE = ReachableRole(
     bypasses_row_security=False,
     can_replicate=False,
     via="admin",
+    grantor="postgres",
+    is_admin=False,
+    inherits=True,
+    can_set=True,
 )
 SCHEMA = SchemaGrants(schema="public", owner="pg_database_owner", extension=None, is_open=False, creators=())
 FUNCTION = DefinerFunction(
@@ -77,6 +68,7 @@ POLICY = Policy(
     command="*",
     is_permissive=True,
     roles=(),
+    is_for_us=True,
     is_readable=True,
     using="(user_id = 1)",
     with_check=None,
@@ -120,9 +112,9 @@ def a_policy(name: str = "own", **values: Any) -> Policy:
     return replace(POLICY, name=name, **values)
 
 
-def a_row_security(table_oid: int = 1, *, is_enabled: bool = True, is_forced: bool = False) -> RowSecurity:
-    """Table 1's, switched on."""
-    return RowSecurity(table_oid=table_oid, is_enabled=is_enabled, is_forced=is_forced)
+def a_row_security(table_oid: int = 1, **values: bool) -> RowSecurity:
+    """Table 1's, switched on; somebody else owns it."""
+    return RowSecurity(table_oid=table_oid, **{"is_enabled": True, "is_forced": False, "is_own": False, **values})
 
 
 def a_rule(**values: Any) -> HostRule:

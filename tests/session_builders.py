@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from dbops.snapshot.rows import Server
 from dbops.snapshot.session_rows import Session
+from tests import setting_builders
 
 if TYPE_CHECKING:
     from tests.servers import Database
 
-SERVER = Server(
-    version="18.6",
-    version_num=180006,
-    database="shop",
-    database_size_bytes=None,
-    encoding="UTF8",
-    is_standby=False,
-    role="monitor",
-    is_superuser=False,
-    is_monitor=True,
-    search_path=("public",),
-    started_at=datetime(2026, 1, 1, tzinfo=UTC),
-    observed_at=datetime(2026, 1, 2, tzinfo=UTC),
-)
+SERVER = replace(setting_builders.SERVER, role="monitor", is_monitor=True)
 SESSION = Session(
     pid=11,
     role="web",

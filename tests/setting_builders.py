@@ -13,14 +13,13 @@ SERVER = Server(
     version="18.0",
     version_num=180_000,
     database="shop",
-    database_size_bytes=1,
-    encoding="UTF8",
     is_standby=False,
     role="web",
+    session_role="web",
     is_superuser=False,
     is_monitor=False,
     search_path=("public",),
-    started_at=datetime(2026, 1, 1, tzinfo=UTC),
+    provider=None,
     observed_at=datetime(2026, 1, 2, tzinfo=UTC),
 )
 
@@ -32,5 +31,4 @@ def a_server(**values: Any) -> tuple[Server]:
 
 def a_setting(name: str, value: str | None, **values: Any) -> Setting:
     """A setting of the configuration file."""
-    given = {"unit": None, "source": "configuration file", "context": "sighup", "boot_value": None, "is_pending": False}
-    return Setting(name=name, value=value, **{**given, **values})
+    return Setting(name=name, value=value, **{"source": "configuration file", "context": "sighup", **values})

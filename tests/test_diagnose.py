@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +11,7 @@ from django.db import connection
 from django.test import override_settings
 
 from dbops.diagnose import diagnose_alias, diagnose_dsn
-from dbops.errors import ConfigurationError
+from dbops.errors import ConfigurationError, TargetUnreachableError, UnsupportedServerError
 from dbops.findings.finding import Ownership, Severity, Tag
 from dbops.findings.report import Outcome
 
@@ -40,6 +42,19 @@ def test_a_freshly_migrated_project_has_nothing_of_its_own_to_mend(transactional
     assert not report.outcomes(Outcome.CRASHED)
     assert report.score is not None
     assert report.score.value == 100
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(database: Database, *, is_enabled: bool) -> None:
+    (gc.enable if is_enabled else gc.disable)()
+    try:
+        diagnose_dsn(database.dsn, only=["missing_primary_key"])
+        assert gc.isenabled() is is_enabled
+        with pytest.raises(TargetUnreachableError):
+            diagnose_dsn(f"{database.dsn} dbname=nowhere")
+        assert gc.isenabled() is is_enabled
+    finally:
+        gc.enable()
 
 
 def test_a_finding_on_a_models_table_names_the_model(an_index_too_many: str) -> None:
@@ -83,6 +98,16 @@ def test_what_somebody_has_locked_is_said_in_the_report(database: Database) -> N
     assert [line.partition(" ")[0] for line in report.unseen] == ["public.busy"]
 
 
+def test_a_size_that_cannot_be_read_costs_nothing_else(database: Database) -> None:
+    whole = diagnose_dsn(database.dsn, only=["missing_primary_key"])
+    assert whole.target.size_bytes is not None
+    role = database.create_role(f"{database.name}_sizeless")
+    database.execute("REVOKE EXECUTE ON FUNCTION pg_database_size(oid), pg_database_size(name) FROM PUBLIC")
+    report = diagnose_dsn(database.dsn_for(role), only=["missing_primary_key"])
+    assert report.target == replace(whole.target, size_bytes=None, role=role)
+    assert not report.outcomes(Outcome.SKIPPED)
+
+
 @pytest.mark.parametrize("server", ["pg18"], indirect=True)
 def test_only_and_tag_choose_the_checks_and_with_them_what_is_read(database: Database) -> None:
     steps: list[str] = []
@@ -90,7 +115,7 @@ def test_only_and_tag_choose_the_checks_and_with_them_what_is_read(database: Dat
         database.dsn, only=["exhausted_sequence"], progress=lambda step, _done, _total: steps.append(step)
     )
     assert [result.check for result in report.results] == ["exhausted_sequence"]
-    assert "sequence keys" not in steps
+    assert "key ranges" not in steps
     assert {result.tag for result in diagnose_dsn(database.dsn, tag=Tag.LIVE).results} == {Tag.LIVE}
 
 
@@ -111,3 +136,12 @@ def test_an_unknown_check_is_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigurationError) as refused:
         diagnose_alias("default", only=["redundant_indexes"])
     assert refused.value.hint == "did you mean redundant_index?"
+
+
+@pytest.mark.parametrize("server", ["pg15"], indirect=True)
+def test_a_server_that_is_too_old_is_refused_and_not_called_healthy(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbops.collect.postgres.OLDEST_POSTGRESQL", 16)
+    with pytest.raises(UnsupportedServerError, match=r"PostgreSQL 15\.\d+ is older than what dbops can look at"):
+        diagnose_dsn(database.dsn)

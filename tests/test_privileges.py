@@ -18,6 +18,7 @@ from dbops.collect.postgres import with_needs
 from dbops.collect.rights import grants_of, rights_of
 from dbops.snapshot.relation_rows import LooseRelation
 from dbops.snapshot.rows import DjangoSettings
+from dbops.snapshot.snapshot import SECTIONS
 from tests.looking import Looked, look
 from tests.security_builders import a_database
 
@@ -43,6 +44,8 @@ GIVEN: Final[dict[str, Any]] = {
     "migrations": (),
     "django_settings": (DjangoSettings(use_tz=True, debug=False, is_asgi_only=False),),
     "django_databases": (a_database(),),
+    "normal_forms": (),
+    **{name: () for name in SECTIONS if name.startswith("declared_")},
 }
 MORE: Final = (
     "CREATE TABLE django_migrations (id bigint PRIMARY KEY, app text, name text, applied timestamptz)",
@@ -92,8 +95,8 @@ def shown(looked: Looked) -> set[tuple[str, str]]:
 #: What no grant gives, as docs/privileges.md says.
 OF_SUPERUSERS: Final = {"weak_authentication": "only a superuser sees how passwords are kept: pg_authid"}
 #: Their right is needed in situations that their own tests make: a session that waits, a server that is full, a table
-#: that is being vacuumed, one that VACUUM comes to in vain, a key or the transaction ids nearly used up. What is found
-#: is the same there, but less is said of it.
+#: that is being vacuumed, one that VACUUM comes to in vain, a key or the transaction ids nearly used up, or tables
+#: of a hundred megabytes.
 RARELY_NEEDED: Final = frozenset(
     {
         "blocked_lock",
@@ -103,6 +106,9 @@ RARELY_NEEDED: Final = frozenset(
         "overdue_vacuum",
         "transaction_wraparound",
         "multixact_wraparound",
+        "bloated_index",
+        "bloated_table",
+        "low_cardinality_index",
     }
 )
 #: Checks that judge the role that looks: another role is another answer, and no right is missing.

@@ -65,7 +65,8 @@ django.setup()
 import dbops
 root = Path(dbops.__file__).parent
 parts = [file.relative_to(root.parent).with_suffix("").parts for file in root.rglob("*.py")]
-names = [".".join(part) for part in parts if part[1] not in ("embedded", "workloads") and part[-1] != "__init__"]
+apart = ("embedded", "health", "workloads")
+names = [".".join(part) for part in parts if part[1] not in apart and part[-1] != "__init__"]
 for name in names:
     import_module(name)
 print(len(names), *sorted(name for name in sys.modules if name.startswith(("dbops.workloads", "psycopg"))))
@@ -175,7 +176,7 @@ def test_the_wheel_asks_for_little_and_for_no_driver(wheel: Path) -> None:
     needed = [Requirement(line) for line in metadata.get_all("Requires-Dist", ())]
     always = {requirement.name for requirement in needed if requirement.marker is None}
     assert always == {"Django", "rich"}
-    assert set(metadata.get_all("Provides-Extra", ())) >= {*DRIVERS, "embedded"}
+    assert set(metadata.get_all("Provides-Extra", ())) >= {*DRIVERS, "embedded", "health"}
 
 
 def test_a_project_imports_no_workload_and_no_driver_but_its_own(site: Site, database: Database) -> None:
@@ -184,6 +185,11 @@ def test_a_project_imports_no_workload_and_no_driver_but_its_own(site: Site, dat
     other = DRIVERS[not DRIVERS.index(site.driver)]
     assert {name.partition(".")[0].partition("_")[0] for name in seen} == {site.driver}, seen
     assert site.run("-c", f"import {other}", status=1).stderr.splitlines()[-1].startswith("ModuleNotFoundError")
+
+
+def test_health_without_its_library_says_what_to_install(site: Site) -> None:
+    ended = site.run("-c", "import dbops.health.urls", status=1)
+    assert ended.stderr.splitlines()[-1] == 'HINT: pip install "dbops[health]"'
 
 
 def test_a_freshly_migrated_project_passes_at_the_first_try(site: Site, database: Database) -> None:

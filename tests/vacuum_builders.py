@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from dbops.snapshot.vacuum_rows import DatabaseAge, HorizonHolder, TableAge, ToastTable
+from dbops.snapshot.vacuum_rows import DatabaseAge, HorizonHolder, RunningVacuum, TableAge, ToastTable
 from tests.setting_builders import a_setting
 
 if TYPE_CHECKING:
@@ -42,9 +42,14 @@ def a_toast_table(table_oid: int = 1, **values: Any) -> ToastTable:
 
 
 def a_holder(kind: str = "session", name: str = "web@report", **values: Any) -> HorizonHolder:
-    """A session of another role, an old one."""
-    given = {"pid": None, "database": "shop", "xid_age": 5_000_000, "started_at": None}
-    return HorizonHolder(kind=kind, name=name, **{**given, **values})
+    """A session of another role, an old one; it took its snapshot when it began, unless told otherwise."""
+    given = {"pid": None, "database": "shop", "xid_age": 5_000_000, "started_at": None, "is_hidden": False}
+    return HorizonHolder(kind=kind, name=name, **{**given, "held_since": values.get("started_at"), **values})
+
+
+def a_vacuum(pid: int = 5, **values: Any) -> RunningVacuum:
+    """A worker of autovacuum at work in another database."""
+    return RunningVacuum(pid=pid, **{"database": "other", "table_oid": None, "is_autovacuum": True, **values})
 
 
 def a_database_age(name: str = "shop", **values: Any) -> DatabaseAge:

@@ -32,8 +32,8 @@ class Check:
     """A check as its module describes it.
 
     `needs` are the sections without which it is skipped, `uses` those it can do without; `schema` stands for the
-    sections a Schema is made of. `summary` is one line; `why`, `remedy` and `unreported` are
-    paragraphs.
+    sections a Schema is made of. `for_health` says that it is judged at /ht/ too. `summary` is one line; `why`,
+    `remedy` and `unreported` are paragraphs.
     """
 
     id: str
@@ -46,6 +46,7 @@ class Check:
     why: str
     remedy: str
     unreported: str
+    for_health: bool = False
 
     @property
     def sections(self) -> frozenset[str]:
@@ -115,6 +116,7 @@ def _describe(name: str, module: ModuleType) -> Check:
         why=_paragraphs(why),
         remedy=_paragraphs(remedy),
         unreported=_paragraphs(unreported),
+        for_health=getattr(module, "FOR_HEALTH", False),
     )
 
 

@@ -47,9 +47,13 @@ def analyze(
     chosen: Iterable[Check],
     *,
     thresholds: Mapping[str, Mapping[str, Threshold]] | None = None,
+    schema: Schema | Unavailable | None = None,
 ) -> Analysis:
-    """Judge `snapshot` by the `chosen` checks; `thresholds` overrides defaults by check and name."""
-    schema = Schema.of(snapshot)
+    """Judge `snapshot` by the `chosen` checks; `thresholds` overrides defaults by check and name.
+
+    `schema` is the snapshot's, where the caller has made it already.
+    """
+    schema = Schema.of(snapshot) if schema is None else schema
     results, findings = [], []
     for check in chosen:
         result, found = _run(check, snapshot, schema, (thresholds or {}).get(check.id, {}))
@@ -62,6 +66,7 @@ def _run(
     check: Check, snapshot: Snapshot, schema: Schema | Unavailable, thresholds: Mapping[str, Threshold]
 ) -> tuple[CheckResult, list[Finding]]:
     arguments: dict[str, Any] = dict(thresholds)
+    missing: list[str] = []
     for name in (*check.needs, *check.uses):
         section = schema if name == "schema" else snapshot.section(name)
         if not isinstance(section, Unavailable):
@@ -70,6 +75,7 @@ def _run(
             return CheckResult(check=check.id, tag=check.tag, outcome=Outcome.SKIPPED, reason=section.reason), []
         else:
             arguments[name] = None
+        missing += _unread(snapshot, "relation_sizes" if name == "schema" else name)
     try:
         said = list(check.run(**arguments))
     except Exception as error:  # a crash of one check is an outcome: the others still run
@@ -77,9 +83,16 @@ def _run(
         reason = f"{type(error).__name__}: a defect of dbops; please report it with the traceback in the log"
         return CheckResult(check=check.id, tag=check.tag, outcome=Outcome.CRASHED, reason=reason), []
     found = [replace(one, check=check.id) for one in said if isinstance(one, Finding)]
-    unseen = _grouped([one for one in said if isinstance(one, Unseen)])
+    # A check that says itself what it could not see says it better.
+    unseen = _grouped([one for one in said if isinstance(one, Unseen)]) or "; ".join(dict.fromkeys(missing)) or None
     outcome = Outcome.FOUND if found else Outcome.SKIPPED if unseen else Outcome.OK
     return CheckResult(check=check.id, tag=check.tag, outcome=outcome, reason=unseen), found
+
+
+def _unread(snapshot: Snapshot, name: str) -> list[str]:
+    """Return why a section that was to be read could not be, as a list of one reason; an empty one if it was."""
+    section = snapshot.sections.get(name)
+    return [section.reason] if isinstance(section, Unavailable) else []
 
 
 def _grouped(unseen: Iterable[Unseen]) -> str | None:

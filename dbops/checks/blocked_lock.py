@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dbops.snapshot.session_rows import Session
 
 TAG = Tag.LIVE
+FOR_HEALTH = True
 
 #: Locks that are waited for patiently: the application's own, and other transactions' ends.
 _PATIENT: Final = frozenset({"advisory", "virtualxid"})

@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dbops.findings.finding import Basis, Finding, Kind, Tag, Target
-from dbops.findings.setting_fixes import set_on_server
+from dbops.findings.setting_fixes import set_on_server, where_to_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dbops.snapshot.setting_rows import Setting
 
 TAG = Tag.LIVE
+FOR_HEALTH = True
 
 _NOBODY: Final = "nothing takes dead rows away, and nothing keeps the planner's statistics up to date"
 #: Where track_counts comes from when it is only so for some sessions, and whose changes go uncounted then.
@@ -51,7 +52,7 @@ def check(settings: tuple[Setting, ...], server: tuple[Server, ...]) -> Iterator
             continue
         yield Finding(
             target=Target(Kind.SETTING, setting.name),
-            message=_message(setting),
+            message=_message(setting) + where_to_set(setting, server[0]),
             basis=Basis.MEASURED,
             evidence={"value": "off", "source": setting.source},
             fix=set_on_server(setting, "on", server[0]),

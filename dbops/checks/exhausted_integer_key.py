@@ -12,7 +12,8 @@ is widened without an outage are on the page of exhausted_sequence (manage.py db
 In the models it is BigAutoField or BigIntegerField; the columns of ForeignKey follow by themselves.
 
 Not reported: a type that is narrow and has room. A key whose sequence is near its end is told by exhausted_sequence,
-a column narrower than the key it refers to by mismatched_foreign_key. Keys that leap, such as one row with the id
+and so is one whose sequence was sent to the other half of the type and comes near the keys that are there; a column
+narrower than the key it refers to is told by mismatched_foreign_key. Keys that leap, such as one row with the id
 2147483647 that stands for something, or numbers that come from elsewhere, are only mentioned: among so few rows they
 say nothing of when the type will be full.
 """

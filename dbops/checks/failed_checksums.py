@@ -21,9 +21,10 @@ the reason and an end.
 
 Checksums are switched on with the server stopped: pg_checksums --enable -D the data directory. That reads and writes
 every page once; standbys are done in the same pause, or made anew. initdb does it from PostgreSQL 18 on, managed
-servers do it always.
+servers do it always, or keep checksums of their own below PostgreSQL.
 
-Not reported: other databases of the same server, which have reports of their own.
+Not reported: other databases of the same server, which have reports of their own; checksums that a provider's server is
+without, for nobody but the provider could switch them on.
 """
 
 from __future__ import annotations
@@ -32,24 +33,31 @@ from typing import TYPE_CHECKING, Final
 
 from dbops.findings.finding import Basis, Finding, Kind, Severity, Tag, Target
 from dbops.snapshot.amounts import plural
+from dbops.snapshot.names import quote_ident
+from dbops.snapshot.providers import provider_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dbops.snapshot.integrity_rows import ChecksumFailures
+    from dbops.snapshot.rows import Server
     from dbops.snapshot.setting_rows import Setting
 
 TAG = Tag.LIVE
+FOR_HEALTH = True
 
 #: The name under which the catalogues that all databases share are kept.
 _SHARED: Final = "pg_global"
 
 
-def check(checksum_failures: tuple[ChecksumFailures, ...], settings: tuple[Setting, ...]) -> Iterator[Finding]:
+def check(
+    checksum_failures: tuple[ChecksumFailures, ...], settings: tuple[Setting, ...], server: tuple[Server, ...]
+) -> Iterator[Finding]:
     for row in checksum_failures:
         if row.failures:
             yield _damage(row)
-    if any(setting.name == "data_checksums" and setting.value == "off" for setting in settings):
+    is_ours = provider_of(server[0]) is None
+    if is_ours and any(setting.name == "data_checksums" and setting.value == "off" for setting in settings):
         yield Finding(
             target=Target(Kind.SETTING, "data_checksums"),
             message="The server keeps no checksums: "
@@ -67,7 +75,7 @@ def _damage(row: ChecksumFailures) -> Finding:
         evidence["last_failure_at"] = row.last_failure_at.isoformat(timespec="seconds")
         last = f", last at {row.last_failure_at:%Y-%m-%d %H:%M %Z}"
     return Finding(
-        target=Target(Kind.DATABASE, row.database or _SHARED),
+        target=Target(Kind.DATABASE, quote_ident(row.database) if row.database else _SHARED),
         message=f"A damaged page was read {plural(row.failures or 0, 'time')} {where}{last}: "
         "something below PostgreSQL has changed its files.",
         severity=Severity.CRITICAL,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dbops.snapshot.session_rows import Session
 
 TAG = Tag.LIVE
+FOR_HEALTH = True
 
 
 def check(
@@ -44,7 +45,7 @@ def check(
     critical_s: float = 300,  # by then others have waited, or tables have grown
 ) -> Iterator[Finding | Unseen]:
     for account, group in by_account(sessions).items():
-        yield from (Unseen(account, reason) for reason in sorted({why_unseen(one) or "" for one in group} - {""}))
+        yield from (Unseen(account, reason) for reason in why_unseen(group))
         idle = [one for one in group if one.is_idle_in_transaction and not one.is_dump and (one.state_s or 0) >= idle_s]
         if not idle:
             continue

@@ -4,7 +4,8 @@ CREATE INDEX CONCURRENTLY, REINDEX CONCURRENTLY and DROP INDEX CONCURRENTLY work
 them is interrupted, by a lock timeout, a cancelled deployment, a deadlock or a duplicate key, the index stays behind
 marked invalid. No query uses it. Once the first phase is over every insert and update maintains it all the same, and
 a unique one rejects rows with equal keys although it never checked the rows that were there. A migration that is run
-again with IF NOT EXISTS takes it for the index it wanted.
+again with IF NOT EXISTS takes it for the index it wanted. REINDEX TABLE CONCURRENTLY also leaves such indexes of the
+TOAST table, where a table's long values are kept.
 
 The index of a partitioned table is invalid until each partition has its part. Its parts serve queries meanwhile, but
 the partitions without one are scanned, and a unique index that is invalid guarantees nothing.
@@ -14,7 +15,8 @@ so is an index whose drop was nearly done, or that has a valid twin. Any other i
 CONCURRENTLY, which lets reads and writes go on. A drop that was interrupted early looks like an interrupted build: if
 you wanted to drop the index, do. A unique index whose keys are not unique fails again, and leaves one more invalid
 index: first find and remove the rows with equal keys. A partitioned one gets the parts it lacks; when all are valid,
-attaching one of them again makes the server notice (older minor releases do not: drop it and create it again).
+attaching one of them again makes the server notice (older minor releases do not: drop it and create it again). In the
+schema pg_toast a table's owner may drop nothing before a superuser has said GRANT USAGE ON SCHEMA pg_toast.
 
 Not reported: an index that is being built, rebuilt or dropped at this moment. Where that cannot be told, on a standby
 for instance, the index is listed as not seen.
@@ -22,7 +24,7 @@ for instance, the index is listed as not seen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dbops.findings.changes import RebuildIndex, Statements
 from dbops.findings.finding import Finding, Kind, Location, Tag, Target, Unseen
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from dbops.snapshot.schema import Schema
 
 TAG = Tag.STRUCTURAL
+FOR_HEALTH = True
+
+_OF_SUPERUSERS: Final = "takes a superuser, or an owner of the table with USAGE on the schema pg_toast"
 
 
 def check(
@@ -62,7 +67,7 @@ def check(
 def _invalid(schema: Schema) -> Iterator[tuple[Index, Table]]:
     """Iterate over the indexes that are not usable; the parts of one are not listed beside it."""
     for index in schema.indexes.values():
-        table = schema.tables.get(index.table_oid)
+        table = schema.tables.get(index.table_oid if index.toast_of is None else index.toast_of)
         whole = None if index.parent_oid is None else schema.indexes.get(index.parent_oid)
         if table is None or schema.root(table).extension is not None:
             continue
@@ -90,13 +95,22 @@ def _blindness(server: tuple[Server, ...]) -> str:
 def _finding(schema: Schema, costs: IndexCosts, index: Index, table: Table) -> Finding:
     is_whole = index.kind == "I"
     twin = _twin(schema, index)
+    message = _message_of_whole(schema, index, table) if is_whole else _message(schema, index, table, twin)
+    if index.toast_of is not None:
+        message += f" It belongs to the TOAST table of {table.qualified_name}."
     return Finding(
         target=Target(Kind.INDEX, index.qualified_name),
-        message=_message_of_whole(schema, index, table) if is_whole else _message(schema, index, table, twin),
+        message=message,
         evidence=costs.evidence(index),
         fix=_fix_of_whole(schema, index) if is_whole else _fix(schema, index, table, twin),
-        location=Location(table_oid=table.oid, columns=schema.column_names(table.oid, index.columns), index=index.name),
+        location=_location(schema, index, table),
     )
+
+
+def _location(schema: Schema, index: Index, table: Table) -> Location:
+    if index.toast_of is not None:
+        return Location(table_oid=table.oid)
+    return Location(table_oid=table.oid, columns=schema.column_names(table.oid, index.columns), index=index.name)
 
 
 def _twin(schema: Schema, index: Index) -> Index | None:
@@ -131,14 +145,16 @@ def _message(schema: Schema, index: Index, table: Table, twin: Index | None) -> 
     if not index.is_ready:
         return f"{cause}{', and rows with equal keys are not kept out' if is_lacking else ''}{size}."
     rejects = ", and it keeps out new rows with equal keys, but never checked the old ones" if is_lacking else ""
-    return f"{cause}. Every insert into {table.qualified_name} writes it nevertheless{size}{rejects}."
+    what = "long value that is stored" if index.toast_of else f"insert into {table.qualified_name}"
+    return f"{cause}. Every {what} writes it nevertheless{size}{rejects}."
 
 
 def _fix(schema: Schema, index: Index, table: Table, twin: Index | None) -> Fix:
     name = index.qualified_name
     is_droppable = index.constraint_oid is None and index.parent_oid is None
     if is_droppable and (not index.is_live or is_leftover(index) or twin is not None):
-        return Statements(sql=(f"DROP INDEX CONCURRENTLY {name};",), in_transaction=False).fix()
+        caution = None if index.toast_of is None else _OF_SUPERUSERS
+        return Statements(sql=(f"DROP INDEX CONCURRENTLY {name};",), in_transaction=False).fix(caution=caution)
     if index.is_exclusion:
         locks = "stops writes to the table while it is built: an exclusion constraint's cannot be built concurrently"
         return Statements(sql=(f"REINDEX INDEX {name};",)).fix(caution=locks)

@@ -16,6 +16,10 @@ Where that would leave the sequence nothing to give, or would use up much of it 
 fix is proposed: look at the rows with the largest keys. Nor is there one for a sequence that cycles, since it comes
 back to the taken keys by itself.
 
+A subscriber of logical replication gets the rows and never the sequences, so that all of them lag. That harms nobody
+as long as the rows come from there, and is only mentioned: set them when the last rows have come, right before the
+subscriber becomes the primary.
+
 Not reported: a taken key in a column that is not unique by itself (nothing fails), keys that the sequence steps over
 (several writers with INCREMENT BY 2, say), keys it has passed already, columns whose default makes something else of
 the value, keys in a table that inherits from this one. A taken key far ahead, such as a row with the id 999999999
@@ -29,27 +33,32 @@ from typing import TYPE_CHECKING, Final
 
 from dbops.findings.changes import Statements
 from dbops.findings.finding import Basis, Finding, Kind, Location, Severity, Tag, Target, Unseen
+from dbops.findings.sequence_fixes import catch_up, put_back
 from dbops.snapshot.amounts import format_count
-from dbops.snapshot.key_columns import TableColumn, declared
-from dbops.snapshot.names import quote_literal
+from dbops.snapshot.key_columns import TableColumn, declared, is_unique_alone
 from dbops.snapshot.sequence_facts import next_value, own_end, room, type_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from dbops.findings.fix import Fix
+    from dbops.snapshot.replication_rows import SubscribedTable
     from dbops.snapshot.rows import Sequence, SequenceKey, SequenceValue
     from dbops.snapshot.schema import Schema
 
 TAG = Tag.LIVE
 
+_TOO_EARLY: Final = "run it when the last rows have come, right before this becomes the primary"
 #: Moving a sequence on by so much of its way is worth a thought.
 _MUCH_RATIO: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class _Collision:
-    """A key in the way of a sequence: `inserts` values are free before it."""
+    """A key in the way of a sequence: `inserts` values are free before it.
+
+    `is_replicated` says that the rows come from another server, which gives them their keys.
+    """
 
     sequence: Sequence
     last_value: int
@@ -58,6 +67,7 @@ class _Collision:
     next_value: int
     taken: int
     inserts: int
+    is_replicated: bool
 
 
 def check(
@@ -65,16 +75,18 @@ def check(
     sequences: tuple[Sequence, ...],
     sequence_values: tuple[SequenceValue, ...],
     sequence_keys: tuple[SequenceKey, ...],
+    subscribed_tables: tuple[SubscribedTable, ...] | None = None,
     *,
     near_inserts: int = 100_000,  # further ahead it is no remains of a restore, but a row with a key of its own
 ) -> Iterator[Finding | Unseen]:
     known = {sequence.oid: sequence for sequence in sequences if sequence.extension is None}
     values = {value.sequence_oid: value for value in sequence_values}
+    replicated = _replicated(schema, subscribed_tables or ())
     extremes: dict[int, dict[TableColumn, int]] = {}
     nearest: dict[int, _Collision] = {}
     for key in sequence_keys:
         sequence, column = known.get(key.sequence_oid), declared(schema, key.table_oid, key.column)
-        if sequence is None or column is None or not _is_unique(schema, key):
+        if sequence is None or column is None or not is_unique_alone(schema, key.table_oid, key.column):
             continue
         if key.unseen is not None:
             yield Unseen(column.table.qualified_name, key.unseen)
@@ -82,31 +94,31 @@ def check(
         if key.extreme_key is not None:
             found = extremes.setdefault(sequence.oid, {})
             found[column] = _further(sequence, key.extreme_key, found.get(column, key.extreme_key))
-        collision = _collision(sequence, values.get(sequence.oid), column, key.first_collision)
+        collision = _collision(
+            sequence,
+            values.get(sequence.oid),
+            column,
+            key.first_collision,
+            is_replicated=column.table.oid in replicated,
+        )
         if collision and (sequence.oid not in nearest or collision.inserts < nearest[sequence.oid].inserts):
             nearest[sequence.oid] = collision
     for oid, collision in nearest.items():
         yield _finding(collision, extremes.get(oid, {}), near_inserts)
 
 
-def _is_unique(schema: Schema, key: SequenceKey) -> bool:
-    """Whether the column alone is unique, by an index that every INSERT has to satisfy (an invalid one counts, too)."""
-    return any(
-        index.is_unique
-        and index.is_ready
-        and index.keys == (key.column,)
-        and not index.is_partial
-        and not index.has_expressions
-        for index in schema.indexes_of(key.table_oid)
-    )
-
-
 def _further(sequence: Sequence, one: int, other: int) -> int:
     return max(one, other) if sequence.increment > 0 else min(one, other)
 
 
+def _replicated(schema: Schema, subscribed_tables: Iterable[SubscribedTable]) -> frozenset[int]:
+    """Return the tables that subscriptions fill, or any partition of them."""
+    known = (schema.tables.get(row.table_oid) for row in subscribed_tables)
+    return frozenset(schema.root(table).oid for table in known if table is not None)
+
+
 def _collision(
-    sequence: Sequence, value: SequenceValue | None, column: TableColumn, taken: int | None
+    sequence: Sequence, value: SequenceValue | None, column: TableColumn, taken: int | None, *, is_replicated: bool
 ) -> _Collision | None:
     following = next_value(sequence, value) if value else None
     if value is None or value.last_value is None or following is None or taken is None:
@@ -119,6 +131,7 @@ def _collision(
         next_value=following,
         taken=taken,
         inserts=(taken - following) // sequence.increment,
+        is_replicated=is_replicated,
     )
 
 
@@ -139,6 +152,9 @@ def _finding(collision: _Collision, extremes: Mapping[TableColumn, int], near_in
         evidence["extreme_key"] = extreme
         if extreme != collision.taken:
             message += f"; keys go {'up' if sequence.increment > 0 else 'down'} to {format_count(extreme)}"
+    if collision.is_replicated:
+        severity = Severity.INFO
+        message += ". Its rows come by a subscription, which moves no sequence: set it before this becomes the primary"
     return Finding(
         target=Target(Kind.SEQUENCE, sequence.qualified_name),
         message=f"{message}.",
@@ -155,7 +171,7 @@ def _fix(collision: _Collision, extremes: Mapping[TableColumn, int], *, is_far: 
 
     None where that would leave it nothing to give, or where it is much to pay for a key that is far away (`is_far`).
     """
-    sequence, is_called = collision.sequence, "true" if collision.is_called else "false"
+    sequence = collision.sequence
     sign = 1 if sequence.increment > 0 else -1
     if not extremes or sequence.cycles:
         return None
@@ -166,30 +182,10 @@ def _fix(collision: _Collision, extremes: Mapping[TableColumn, int], *, is_far: 
     uses_much = left.used_ratio >= _MUCH_RATIO
     if not left.remaining or (uses_much and is_far):
         return None
-    caution = f"moves the sequence on to {format_count(extreme)}, which leaves it {format_count(left.remaining)} values"
-    name = quote_literal(sequence.qualified_name)
+    much = f"moves the sequence on to {format_count(extreme)}, which leaves it {format_count(left.remaining)} values"
+    cautions = [much] * uses_much + [_TOO_EARLY] * collision.is_replicated
     return Statements(
-        sql=(_catch_up(sequence, extremes),),
-        undo=(f"SELECT setval({name}, {collision.last_value}, {is_called});",),
+        sql=(catch_up(sequence, extremes),),
+        undo=(put_back(sequence, collision.last_value, is_called=collision.is_called),),
         is_local=True,
-    ).fix(caution=caution if uses_much else None)
-
-
-def _catch_up(sequence: Sequence, columns: Iterable[TableColumn]) -> str:
-    """Return the statement that moves the sequence on to the last key, which it finds itself: rows may have come since.
-
-    A sequence that stands there, or ahead of it, is not touched: another session may be taking values from it, whose
-    rows cannot be seen yet. One that counts in steps stays in step, since others may fill the gaps.
-    """
-    last, furthest, beyond = ("max", "GREATEST", ">") if sequence.increment > 0 else ("min", "LEAST", "<")
-    keys = [f"(SELECT {last}({column.quoted}) FROM {column.table.qualified_name})" for column in columns]
-    key = f"{furthest}({', '.join(keys)})" if len(keys) > 1 else keys[0]
-    step, position, is_ahead = sequence.increment, "last_key", f"last_key {beyond} last_value"
-    if abs(step) > 1:
-        steps = f"div(last_key - last_value, {step})"
-        position, is_ahead = f"last_value + {step} * {steps}::bigint", f"{steps} > 0"
-    return (
-        f"SELECT setval({quote_literal(sequence.qualified_name)}, {position}) "
-        f"FROM (SELECT {key} AS last_key) AS keys, {sequence.qualified_name} "
-        f"WHERE {is_ahead} OR last_key {beyond}= last_value AND NOT is_called;"
-    )
+    ).fix(caution="; ".join(cautions) or None)

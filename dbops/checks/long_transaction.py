@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dbops.snapshot.session_rows import Session
 
 TAG = Tag.LIVE
+FOR_HEALTH = True
 
 #: Maintenance that is meant to last, and does it without holding others up.
 _PATIENT: Final = frozenset({"VACUUM", "ANALYZE", "ANALYSE", "CREATE INDEX CONCURRENTLY", "REINDEX CONCURRENTLY"})
@@ -49,7 +50,7 @@ def check(
     critical_s: float = 1800,  # autovacuum has come by many times for nothing
 ) -> Iterator[Finding | Unseen]:
     for account, group in by_account(sessions).items():
-        yield from (Unseen(account, reason) for reason in sorted({why_unseen(one) or "" for one in group} - {""}))
+        yield from (Unseen(account, reason) for reason in why_unseen(group))
         found = [session for session in group if (session.transaction_s or 0) >= open_s and _is_at_work(session)]
         if not found:
             continue

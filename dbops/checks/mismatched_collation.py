@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from dbops.snapshot.schema import Schema
 
 TAG = Tag.LIVE
+FOR_HEALTH = True
 
 #: text_pattern_ops, varchar_pattern_ops and bpchar_pattern_ops of b-trees (pg_opclass.dat): they compare bytes.
 _BYTEWISE: Final = frozenset({4217, 4218, 4219})
@@ -84,7 +85,7 @@ def _mismatch(schema: Schema, changed: Sequence[Collation], server: Server) -> F
     name, provider = _name(first), _PROVIDERS[first.provider]
     others = f", and so with {listed([_name(one) for one in changed[1:]])}" if changed[1:] else ""
     return Finding(
-        target=Target(Kind.DATABASE, server.database),
+        target=Target(Kind.DATABASE, quote_ident(server.database)),
         message=f"{name[0].upper()}{name[1:]} was recorded with version {first.version}, and {provider} now "
         f"sorts by {first.actual_version}{others}: {risk}.",
         severity=Severity.WARNING if indexes else Severity.INFO,
@@ -151,7 +152,7 @@ def _doubt(unknown: Sequence[Collation], server: Server) -> Finding:
     is_silent = any(one.actual_version is None for one in unknown)
     reason = "the server's library tells no version" if is_silent else "no version was recorded"
     return Finding(
-        target=Target(Kind.DATABASE, server.database),
+        target=Target(Kind.DATABASE, quote_ident(server.database)),
         message=f"Whether {names} still sorts as when the indexes were built cannot be known: {reason}.",
         severity=Severity.INFO,
         basis=Basis.MEASURED,

@@ -232,8 +232,7 @@ def _new_column(schema: Schema, table: Table) -> Fix | None:
 
 def _free_name(schema: Schema, table: Table) -> str:
     """Return a name for the key and its index: the one that the server would choose, or the next that is free."""
-    taken = {one.name for one in schema.tables.values() if one.schema == table.schema}
-    taken |= {index.name for index in schema.indexes.values() if index.schema == table.schema}
+    taken = schema.names_taken[table.schema]
     names = (derived_name(table.name, suffix=f"pkey{number or ''}") for number in itertools.count())
     return next(name for name in names if name not in taken)
 

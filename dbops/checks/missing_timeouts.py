@@ -79,7 +79,7 @@ def check(
     scope = f"ROLE {quote_ident(role)} IN DATABASE {quote_ident(database)}"
     is_development = django_settings[0].debug
     yield Finding(
-        target=Target(Kind.ROLE, role),
+        target=Target(Kind.ROLE, quote_ident(role)),
         message=f"{role} has no {listed(told)}: {'; '.join(_RISKS[name] for name in told)}.",
         severity=Severity.WARNING if exposed and not is_development else Severity.INFO,
         evidence={"missing": ", ".join(told)},

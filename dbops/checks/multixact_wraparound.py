@@ -27,12 +27,13 @@ from dbops.findings.wraparound import Wraparound
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dbops.findings.finding import Finding
+    from dbops.findings.finding import Finding, Unseen
     from dbops.snapshot.rows import Server
     from dbops.snapshot.setting_rows import Setting
     from dbops.snapshot.vacuum_rows import DatabaseAge, HorizonHolder, TableAge
 
 TAG = Tag.LIVE
+FOR_HEALTH = True
 
 
 def check(
@@ -43,7 +44,7 @@ def check(
     horizon_holders: tuple[HorizonHolder, ...] | None = None,
     *,
     used_ratio: float = 0.5,  # well beyond the age at which autovacuum should have come
-) -> Iterator[Finding]:
+) -> Iterator[Finding | Unseen]:
     yield from Wraparound(
         multixact=True,
         server=server[0],

@@ -18,6 +18,10 @@ VACUUM keeps the file as large as it was, for the rows to come.
 Not reported: tables that are being vacuumed, tables of extensions. Where nothing is known to hinder autovacuum, many
 dead rows are only mentioned, as it comes by itself within minutes, unless they are too many for that. Rows that were
 inserted since the last vacuum are mentioned when something hinders it. A partition's finding is its topmost table's.
+
+A session is named as the cause when its snapshot is older than the last vacuum, or as old as there are dead rows; a
+long transaction alone is none, for at READ COMMITTED every statement takes a new snapshot. Workers count as busy only
+where this role may see (with pg_monitor) that a vacuum is autovacuum's and nobody's own.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from dbops.findings.changes import Statements
 from dbops.findings.finding import Basis, Confidence, Finding, Kind, Location, Severity, Tag, Target, Unseen
 from dbops.snapshot.amounts import format_bytes, format_count, plural
 from dbops.snapshot.autovacuum import Autovacuum
+from dbops.snapshot.vacuum_rows import HIDDEN_HOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -40,20 +45,26 @@ if TYPE_CHECKING:
     from dbops.snapshot.vacuum_rows import HorizonHolder, RunningVacuum, ToastTable
 
 TAG = Tag.LIVE
+FOR_HEALTH = True
 
 #: From this size on, reading a table takes more than a moment.
 _LARGE_BYTES: Final = 1024**3
+_HIDDEN_WORKERS: Final = "this role may not see whether autovacuum's workers are all busy: GRANT pg_monitor TO it"
 
 
 @dataclass(frozen=True, slots=True)
 class _Heap:
-    """What gathers in a table, or in its TOAST table, and above how many rows autovacuum comes for it."""
+    """What gathers in a table, or in its TOAST table, above how many rows autovacuum comes for it, and what hinders it.
+
+    A TOAST table goes by its own options (`toast.…`), and by the table's where it has none at all.
+    """
 
     table: Table
     is_toast: bool
     live_rows: int
     dead_rows: int
     trigger: int
+    hindrance: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +72,14 @@ class _Overdue:
     """A heap that autovacuum should have come to: why it has not, as far as is known."""
 
     heap: _Heap
-    hindrance: str | None
     holder: HorizonHolder | None
     is_stuck: bool
 
     @property
     def cause(self) -> str | None:
-        if self.hindrance is None and self.holder is not None:
+        if self.heap.hindrance is None and self.holder is not None:
             return f"cannot remove what {self.holder} may still look at"
-        return self.hindrance
+        return self.heap.hindrance
 
     @property
     def severity(self) -> Severity:
@@ -77,9 +87,9 @@ class _Overdue:
 
     @property
     def confidence(self) -> Confidence:
-        if self.cause:
+        if self.heap.hindrance:
             return Confidence.HIGH
-        return Confidence.MEDIUM if self.is_stuck else Confidence.LOW
+        return Confidence.MEDIUM if self.cause or self.is_stuck else Confidence.LOW
 
 
 def check(
@@ -96,14 +106,12 @@ def check(
     stuck_ratio: float = 10.0,  # what gathers within the minute that autovacuum takes to come is less
     held_xids: int = 1_000_000,  # from this age on, a slot or a standby is taken for what holds dead rows
 ) -> Iterator[Finding | Unseen]:
-    if server[0].is_standby:
-        yield Unseen(server[0].database, "a standby counts no dead rows: look at its primary")
-        return
     autovacuum, running = Autovacuum.of(settings), running_vacuums or ()
     statistics = {row.oid: row for row in table_statistics}
     toasts = {toast.table_oid: toast for toast in toast_tables or ()}
     holders = [holder for holder in horizon_holders or () if holder.holds_tables_of(server[0].database)]
     vacuumed_now = {vacuum.table_oid for vacuum in running}
+    hidden = _hidden(autovacuum, running, holders)
     for root in schema.roots():
         overdue: list[_Overdue] = []
         inserted: list[tuple[Table, int, str]] = []
@@ -111,38 +119,84 @@ def check(
             row = statistics.get(table.oid)
             if row is None or table.oid in vacuumed_now:
                 continue
-            hindrance = autovacuum.hindrance(table.options, running)
-            holder = next((one for one in holders if _holds(one, row, held_xids)), None)
+            toast = toasts.get(table.oid)
+            if max(row.dead_rows, row.inserts_since_vacuum, toast.dead_rows if toast else 0) < dead_rows:
+                continue
+            heaps = tuple(_heaps(autovacuum, running, table, row, toast))
             found = [
-                _Overdue(heap, hindrance, holder, heap.dead_rows >= stuck_ratio * max(heap.trigger, dead_rows))
-                for heap in _heaps(autovacuum, table, row, toasts.get(table.oid))
+                _Overdue(
+                    heap,
+                    next((one for one in holders if _holds(one, row, heap.dead_rows, held_xids)), None),
+                    heap.dead_rows >= stuck_ratio * max(heap.trigger, dead_rows),
+                )
+                for heap in heaps
                 if heap.dead_rows >= max(overdue_ratio * heap.trigger, dead_rows)
             ]
             overdue += found
+            hindrance = heaps[0].hindrance
             trigger = autovacuum.insert_trigger(table.row_estimate, table.options)
             due = None if trigger is None else max(overdue_ratio * trigger, dead_rows)
             if hindrance and not found and due is not None and row.inserts_since_vacuum >= due:
                 inserted.append((table, row.inserts_since_vacuum, hindrance))
         if overdue:
             yield _finding(schema, root, overdue)
+            if not any(one.cause for one in overdue):
+                yield from (Unseen(root.qualified_name, reason) for reason in hidden)
         elif inserted:
             yield _finding_of_inserts(schema, root, inserted)
 
 
-def _heaps(autovacuum: Autovacuum, table: Table, row: TableStatistics, toast: ToastTable | None) -> Iterator[_Heap]:
-    trigger = autovacuum.vacuum_trigger(table.row_estimate, table.options)
-    yield _Heap(table, is_toast=False, live_rows=row.live_rows, dead_rows=row.dead_rows, trigger=trigger)
+def _hidden(
+    autovacuum: Autovacuum, running: Sequence[RunningVacuum], holders: Sequence[HorizonHolder]
+) -> Sequence[str]:
+    """Return which causes there may be that this role may not see."""
+    are_holders_hidden = any(holder.is_hidden for holder in holders)
+    may_be_busy = sum(vacuum.is_autovacuum is None for vacuum in running) >= autovacuum.workers
+    return [*([HIDDEN_HOLDERS] if are_holders_hidden else []), *([_HIDDEN_WORKERS] if may_be_busy else [])]
+
+
+def _heaps(
+    autovacuum: Autovacuum,
+    running: Sequence[RunningVacuum],
+    table: Table,
+    row: TableStatistics,
+    toast: ToastTable | None,
+) -> Iterator[_Heap]:
+    """The table first."""
+    yield _Heap(
+        table,
+        is_toast=False,
+        live_rows=row.live_rows,
+        dead_rows=row.dead_rows,
+        trigger=autovacuum.vacuum_trigger(table.row_estimate, table.options),
+        hindrance=autovacuum.hindrance(table.options, running),
+    )
     if toast is not None:
-        trigger = autovacuum.vacuum_trigger(toast.row_estimate, toast.options or table.options)
-        yield _Heap(table, is_toast=True, live_rows=toast.live_rows, dead_rows=toast.dead_rows, trigger=trigger)
+        options = toast.options or table.options
+        yield _Heap(
+            table,
+            is_toast=True,
+            live_rows=toast.live_rows,
+            dead_rows=toast.dead_rows,
+            trigger=autovacuum.vacuum_trigger(toast.row_estimate, options),
+            hindrance=autovacuum.hindrance(options, running, what="its TOAST table"),
+        )
 
 
-def _holds(holder: HorizonHolder, row: TableStatistics, held_xids: int) -> bool:
-    """Return whether the last vacuum of a table ran in vain, as `holder` was there before it."""
+def _holds(holder: HorizonHolder, row: TableStatistics, dead_rows: int, held_xids: int) -> bool:
+    """Return whether the last vacuum of a table ran in vain, as what `holder` holds was there before it.
+
+    Where the transaction was there before and its snapshot may be younger, it is held to have kept `dead_rows` when as
+    many transactions have begun since the snapshot.
+    """
     ended = [moment for moment in (row.vacuumed_at, row.autovacuumed_at) if moment is not None]
     if not ended:
         return False
-    return holder.xid_age >= held_xids if holder.started_at is None else holder.started_at < max(ended)
+    if holder.started_at is None or holder.held_since is None:
+        return holder.xid_age >= held_xids
+    if holder.held_since < max(ended):
+        return True
+    return holder.started_at < max(ended) and holder.xid_age >= min(dead_rows, held_xids)
 
 
 def _finding(schema: Schema, root: Table, overdue: Sequence[_Overdue]) -> Finding:

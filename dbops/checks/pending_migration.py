@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 from dbops.findings.changes import Statements
 from dbops.findings.finding import Finding, Kind, Severity, Tag, Target
 from dbops.snapshot.amounts import format_count, plural
+from dbops.snapshot.migration_files import MigrationFiles
 from dbops.snapshot.migration_rows import TABLE_OF_MIGRATIONS
 from dbops.snapshot.names import qualified, quote_literal
 
@@ -40,15 +41,15 @@ if TYPE_CHECKING:
     from dbops.snapshot.migration_rows import AppliedMigration, Migration
 
 TAG = Tag.STRUCTURAL
+FOR_HEALTH = True
 
 
 def check(migrations: tuple[Migration, ...], applied_migrations: tuple[AppliedMigration, ...]) -> Iterator[Finding]:
-    files = _Files(migrations, applied_migrations)
+    files = MigrationFiles(migrations, applied_migrations)
     recorded = {record.label for record in applied_migrations}
     pending: dict[str, list[Migration]] = defaultdict(list)
-    for migration in migrations:
-        if migration.runs_here and files.is_pending(migration):
-            pending[migration.app_label].append(migration)
+    for migration in files.pending():
+        pending[migration.app_label].append(migration)
     for app_label, found in pending.items():
         applied = sum(label.startswith(f"{app_label}.") for label in recorded)
         yield _pending(app_label, found, applied)
@@ -59,44 +60,6 @@ def check(migrations: tuple[Migration, ...], applied_migrations: tuple[AppliedMi
             without[record.app_label].append(record)
     for app_label, records in without.items():
         yield _without_file(app_label, records, is_installed=app_label in apps)
-
-
-class _Files:
-    """The migrations that there are files of, against those recorded: what Django's loader makes of the two."""
-
-    def __init__(self, migrations: Sequence[Migration], applied: Sequence[AppliedMigration]) -> None:
-        self._recorded = {record.label for record in applied}
-        self._files = {migration.label: migration for migration in migrations}
-        self._squashed = {label: one for one in migrations for label in one.replaces}
-        self.known = self._files.keys() | self._squashed.keys()
-
-    def is_pending(self, migration: Migration) -> bool:
-        """Whether this is one that Django would apply now.
-
-        Of a squashed migration and those it replaces it is the squashed one, unless some of them were applied: then it
-        is the rest of them, as far as their files are still there.
-        """
-        if self._is_applied(migration.label):
-            return False
-        squashed = self._squashed.get(migration.label)
-        if squashed is not None and not self._is_begun(squashed):
-            return False
-        if not self._is_begun(migration):
-            return True
-        left = [label for label in migration.replaces if not self._is_applied(label)]
-        return not all(label in self._files for label in left)
-
-    def _is_applied(self, label: str) -> bool:
-        """A squashed migration is as applied as those it replaces, whether it is recorded itself or not."""
-        migration = self._files.get(label)
-        if migration is None or not migration.replaces:
-            return label in self._recorded
-        return all(self._is_applied(replaced) for replaced in migration.replaces)
-
-    def _is_begun(self, migration: Migration) -> bool:
-        """Whether some, though not all, of what a squashed migration replaces was applied."""
-        applied = [self._is_applied(label) for label in migration.replaces]
-        return any(applied) and not all(applied)
 
 
 def _pending(app_label: str, found: Sequence[Migration], applied: int) -> Finding:

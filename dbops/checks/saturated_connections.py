@@ -16,7 +16,8 @@ limit costs memory for every connection: for a role or a database ALTER ROLE …
 CONNECTION LIMIT takes effect at once; ALTER SYSTEM SET max_connections needs a restart, of the standbys first.
 
 Not reported: what does not count against the limits (replication, autovacuum, parallel workers), dbops' own
-connection, a limit of only a few connections, which is there to be reached.
+connection, a limit of only a few connections, which is there to be reached; a role's limit while it has no session in
+this database. The server's own limit is told wherever the sessions are that reach it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from dbops.snapshot.session_rows import ConnectionLimit, Session
 
 TAG = Tag.LIVE
+FOR_HEALTH = True
 
 #: What has a limit, by its scope.
 _KINDS: Final = {"server": Kind.SETTING, "database": Kind.DATABASE, "role": Kind.ROLE}
@@ -60,7 +62,7 @@ def check(
     in_all = min((limit.available for limit in connection_limits if limit.scope == "server"), default=0)
     for limit in connection_limits:
         taken = [session for session in sessions if _takes(session, limit)]
-        if limit.available < smallest_limit or not any(session.is_here for session in taken):
+        if limit.available < smallest_limit or not _concerns_us(limit, taken):
             continue
         ratio = len(taken) / limit.available
         if ratio < used_ratio:
@@ -74,7 +76,7 @@ def check(
         else:
             fix = _raise(limit, len(taken), in_all, server[0], used_ratio)
         yield Finding(
-            target=Target(_KINDS[limit.scope], limit.name),
+            target=Target(_KINDS[limit.scope], limit.name if limit.scope == "server" else quote_ident(limit.name)),
             message=_message(limit, taken, len(abandoned), abandoned_s),
             severity=Severity.CRITICAL if ratio >= critical_ratio else Severity.WARNING,
             confidence=Confidence.HIGH if is_certain else Confidence.MEDIUM,
@@ -91,6 +93,11 @@ def _takes(session: Session, limit: ConnectionLimit) -> bool:
     if limit.scope == "role":
         return session.role == limit.name
     return limit.scope == "server" or session.is_here
+
+
+def _concerns_us(limit: ConnectionLimit, taken: Sequence[Session]) -> bool:
+    """Whether it is this database's affair: a full server is everybody's, a full role's that of whom it works for."""
+    return limit.scope != "role" or any(session.is_here for session in taken)
 
 
 def _message(limit: ConnectionLimit, taken: Sequence[Session], abandoned: int, abandoned_s: float) -> str:

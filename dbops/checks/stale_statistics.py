@@ -31,7 +31,7 @@ from dbops.snapshot.autovacuum import Autovacuum
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from dbops.snapshot.rows import Server, Table, TableStatistics
+    from dbops.snapshot.rows import Table, TableStatistics
     from dbops.snapshot.schema import Schema
     from dbops.snapshot.setting_rows import Setting
     from dbops.snapshot.vacuum_rows import RunningVacuum
@@ -51,7 +51,6 @@ class _Stale:
 
 def check(
     schema: Schema,
-    server: tuple[Server, ...],
     settings: tuple[Setting, ...],
     table_statistics: tuple[TableStatistics, ...],
     running_vacuums: tuple[RunningVacuum, ...] | None = None,
@@ -60,9 +59,6 @@ def check(
     changed_ratio: float = 2.0,  # of the changes that autovacuum waits for
     unknown_bytes: int = 1024**2,  # a table of this size has thousands of rows, though nobody has counted them
 ) -> Iterator[Finding | Unseen]:
-    if server[0].is_standby:
-        yield Unseen(server[0].database, "a standby counts no changes: look at its primary")
-        return
     autovacuum, running = Autovacuum.of(settings), running_vacuums or ()
     statistics = {row.oid: row for row in table_statistics}
     vacuumed_now = {vacuum.table_oid for vacuum in running}

@@ -138,11 +138,12 @@ def _is_covered(schema: Schema, table: Table, choices: Sequence[Sequence[str]]) 
 
     The partitions of a table together serve as well as an index of the whole.
     """
+    numbered = [_numbered(schema, table, columns) for columns in choices]
     answers = {
-        _serves(schema, index, _numbered(schema, table, columns))
+        _serves(schema, index, columns)
         for index in schema.indexes_of(table.oid)
         if is_usable(index)
-        for columns in choices
+        for columns in numbered
     }
     partitions = schema.partitions_of(table.oid)
     of_partitions = {_is_covered(schema, partition, choices) for partition in partitions}

@@ -21,8 +21,10 @@ setting on its command line, it must be started without it.
 What made somebody turn fsync off is usually the time that commits take. synchronous_commit = off gives most of that
 back and can lose the last moment's transactions, but never breaks a file.
 
-Not reported: synchronous_commit. A file system that never writes half a page (ZFS) needs no full_page_writes: say so
-in the settings, under IGNORE, and so of a throw-away server for tests.
+Not reported: synchronous_commit. fsync and full_page_writes where a storage service keeps the pages in place of files
+on the server's disk (Neon, Amazon Aurora): they say nothing there, and Neon runs with fsync off. A file system that
+never writes half a page (ZFS) needs no full_page_writes: say so in the settings, under IGNORE, and so of a throw-away
+server for tests.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dbops.findings.finding import Basis, Finding, Kind, Severity, Tag, Target
-from dbops.findings.setting_fixes import set_on_server
+from dbops.findings.setting_fixes import set_on_server, where_to_set
+from dbops.snapshot.providers import provider_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from dbops.snapshot.setting_rows import Setting
 
 TAG = Tag.LIVE
+FOR_HEALTH = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ _DANGERS: Final = {
     "zero_damaged_pages": _Danger("off", "a page that cannot be read is emptied without an error, its rows are gone"),
     "ignore_checksum_failure": _Danger("off", "pages known to be damaged are read as if they were right"),
 }
+#: What only protects files on the server's own disk.
+_OF_FILES: Final = frozenset({"fsync", "full_page_writes"})
 #: Where a setting comes from that the server's configuration files cannot change, in the words of the message.
 _PLACES: Final = {
     "environment variable": "in the server's environment",
@@ -74,14 +80,18 @@ _PLACES: Final = {
 
 
 def check(settings: tuple[Setting, ...], server: tuple[Server, ...]) -> Iterator[Finding]:
+    provider = provider_of(server[0])
+    is_stored_elsewhere = provider is not None and provider.has_own_storage
     for setting in settings:
         danger = _DANGERS.get(setting.name)
         if danger is None or setting.value in {None, danger.safe}:
             continue
+        if is_stored_elsewhere and setting.name in _OF_FILES:
+            continue
         place = f" ({_PLACES[setting.source]})" if setting.source in _PLACES else ""
         yield Finding(
             target=Target(Kind.SETTING, setting.name),
-            message=f"{setting.name} is {setting.value}{place}: {danger.effect}.",
+            message=f"{setting.name} is {setting.value}{place}: {danger.effect}.{where_to_set(setting, server[0])}",
             severity=Severity.CRITICAL,
             basis=Basis.MEASURED,
             evidence={"value": str(setting.value), "source": setting.source},

@@ -95,14 +95,13 @@ def check(schema: Schema, django_settings: tuple[DjangoSettings, ...] | None = N
 
 
 def _better(one: TableColumn, *, uses_time_zones: bool) -> _Better | None:
-    name = one.quoted
     match one.column.base_type:
         case "json":
             return _Better(
                 message="json is parsed again at every access and has no equality: DISTINCT and GROUP BY fail on it",
                 type="jsonb",
-                using=f"{name}::jsonb",
-                undo_using=f"{name}::json",
+                using=f"{one.quoted}::jsonb",
+                undo_using=f"{one.quoted}::json",
                 caution="loses the order of keys, repeated keys and white space",
             )
         case "money":
@@ -110,8 +109,8 @@ def _better(one: TableColumn, *, uses_time_zones: bool) -> _Better | None:
                 message="money has the currency and the decimals of the session's lc_monetary, "
                 "and Django has no field for it",
                 type="numeric",
-                using=f"{name}::numeric",
-                undo_using=f"{name}::money",
+                using=f"{one.quoted}::numeric",
+                undo_using=f"{one.quoted}::money",
                 caution="takes the decimals that lc_monetary has at that moment",
             )
         case "timestamp without time zone" if uses_time_zones:
@@ -119,8 +118,8 @@ def _better(one: TableColumn, *, uses_time_zones: bool) -> _Better | None:
                 message="Under USE_TZ Django sends moments here and the server drops their zone: "
                 "what comes back is naive, and right only as long as every session has the same time zone",
                 type=one.column.type.replace(" without ", " with "),
-                using=f"{name} AT TIME ZONE 'UTC'",
-                undo_using=f"{name} AT TIME ZONE 'UTC'",
+                using=f"{one.quoted} AT TIME ZONE 'UTC'",
+                undo_using=f"{one.quoted} AT TIME ZONE 'UTC'",
                 caution="takes the times for UTC: if they are local, name their zone instead",
             )
     return None

@@ -22,22 +22,21 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Final
 
-from dbops.findings.changes import Statements
 from dbops.findings.finding import Finding, Kind, Severity, Tag, Target, Unseen
+from dbops.findings.setting_fixes import set_on_server, where_to_set
 from dbops.snapshot.amounts import listed
 from dbops.snapshot.names import quote_ident
+from dbops.snapshot.providers import provider_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from dbops.findings.fix import Fix
     from dbops.snapshot.rows import DjangoSettings, Server
     from dbops.snapshot.security_rows import HostRule, RolePassword
     from dbops.snapshot.setting_rows import Setting
 
 TAG = Tag.LIVE
 
-_SCRAM: Final = "scram-sha-256"
 _HIDDEN_RULES: Final = (
     "only a superuser sees it, or who was given GRANT SELECT ON pg_hba_file_rules "
     "and GRANT EXECUTE ON FUNCTION pg_hba_file_rules()"
@@ -58,16 +57,18 @@ def check(
     worst = Severity.INFO if in_development else Severity.CRITICAL
     bad = Severity.INFO if in_development else Severity.WARNING
     if host_rules is None:
-        yield Unseen("pg_hba.conf", _HIDDEN_RULES)
+        provider = provider_of(server[0])
+        yield Unseen("pg_hba.conf", f"{provider.name} keeps it to itself" if provider else _HIDDEN_RULES)
     else:
         yield from _trusting(host_rules, named, worst)
     encryption = named.get("password_encryption")
     if encryption is not None and encryption.value == "md5":
         yield Finding(
             target=Target(Kind.SETTING, encryption.name),
-            message="Every password that is set from now on is kept as MD5, whose digest is as good as the password.",
+            message="Every password that is set from now on is kept as MD5, whose digest is as good as the password."
+            + where_to_set(encryption, server[0]),
             severity=bad,
-            fix=_encryption_fix(encryption, server[0]),
+            fix=set_on_server(encryption, "'scram-sha-256'", server[0]),
         )
     if role_passwords is None:
         yield Unseen("pg_authid", _HIDDEN_PASSWORDS)
@@ -161,21 +162,3 @@ def _is_loopback(rule: HostRule) -> bool:
         return False
     needed = ipaddress.ip_address("255.0.0.0" if address.version == 4 else 2**128 - 1)
     return address.is_loopback and int(mask) & int(needed) == int(needed)
-
-
-def _encryption_fix(setting: Setting, server: Server) -> Fix | None:
-    """Return what sets it right where it was set; None where that is out of reach of SQL."""
-    places = {"database": f"DATABASE {quote_ident(server.database)}", "user": f"ROLE {quote_ident(server.role)}"}
-    if setting.source in places:
-        alter = f"ALTER {places[setting.source]}"
-        return Statements(
-            sql=(f"{alter} SET {setting.name} = '{_SCRAM}';",), undo=(f"{alter} SET {setting.name} = 'md5';",)
-        ).fix()
-    if setting.source == "configuration file":
-        reload = "SELECT pg_reload_conf();"
-        return Statements(
-            sql=(f"ALTER SYSTEM SET {setting.name} = '{_SCRAM}';", reload),
-            undo=(f"ALTER SYSTEM SET {setting.name} = 'md5';", reload),
-            in_transaction=False,
-        ).fix()
-    return None

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from dbops.collect.session import Session
 
 #: Reads are joined by UNION ALL this many at a time: few round trips, few locks held at once.
-_BATCH: Final = 100
+BATCH: Final = 100
 #: How long all the reads of one section may take together, in seconds: a look must end.
 _BUDGET_S: Final = 20.0
 LOCKED: Final = "locked by another session"
 #: Why a read failed, by SQLSTATE.
-_REASONS: Final[Mapping[str | None, str]] = {
+REASONS: Final[Mapping[str | None, str]] = {
     "42501": "not allowed to read it",
     "42P01": "dropped meanwhile",
     "55P03": LOCKED,
@@ -26,7 +26,12 @@ _REASONS: Final[Mapping[str | None, str]] = {
 }
 
 
-def read_each(session: Session, queries: Sequence[str], *, batch: int = _BATCH) -> list[Mapping[str, Any] | str]:
+def parted(answer: Mapping[str, Any] | str) -> tuple[Mapping[str, Any], str | None]:
+    """Return what was read, nothing where it was not, and the reason why not."""
+    return ({}, answer) if isinstance(answer, str) else (answer, None)
+
+
+def read_each(session: Session, queries: Sequence[str], *, batch: int = BATCH) -> list[Mapping[str, Any] | str]:
     """Run queries (what follows SELECT) of one row each, many at a time: return each one's row, or why there is none.
 
     When a batch fails it is halved until the one that fails stands alone, so that a single table that was dropped or
@@ -44,7 +49,7 @@ def read_each(session: Session, queries: Sequence[str], *, batch: int = _BATCH) 
                 answers[row.pop("position")] = row
         except LookError as error:
             if len(some) == 1:
-                answers[some[0]] = _REASONS.get(error.sqlstate, str(error))
+                answers[some[0]] = REASONS.get(error.sqlstate, str(error))
             else:
                 middle = len(some) // 2
                 batches += [some[middle:], some[:middle]]

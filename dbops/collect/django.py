@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import django
 from django.apps import apps
 from django.conf import settings
 
+from dbops.collect.declared.sections import DECLARED, declared_sections
 from dbops.collect.django_databases import django_databases
 from dbops.collect.loose_relations import loose_relations
 from dbops.collect.migrations import migrations_of
@@ -15,7 +15,7 @@ from dbops.snapshot.rows import DjangoSettings, GenericRelation
 from dbops.sources import models_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from django.apps.registry import Apps
     from django.db.models import Model
@@ -23,21 +23,31 @@ if TYPE_CHECKING:
     from dbops.snapshot.snapshot import Section
 
 
-def collect_django(alias: str, *, registry: Apps = apps) -> dict[str, Section]:
-    """Return the sections that the settings, the models and the migrations tell of the database DATABASES[alias]."""
+def collect_django(alias: str, *, sections: Collection[str] | None = None, registry: Apps = apps) -> dict[str, Section]:
+    """Return the sections that the settings, the models and the migrations tell of the database DATABASES[alias].
+
+    Only those of `sections`, where they are named: to read every migration takes its time.
+    """
+    readers: Mapping[str, Callable[[], Section]] = {
+        "django_settings": _settings,
+        "generic_relations": lambda: _generic_relations(alias, registry),
+        "migrations": lambda: migrations_of(alias, registry),
+        "loose_relations": lambda: loose_relations(alias, registry),
+        "django_databases": lambda: tuple(django_databases(alias)),
+    }
+    found = {name: read() for name, read in readers.items() if sections is None or name in sections}
+    if sections is None or not DECLARED.isdisjoint(sections):
+        found |= declared_sections(alias, registry)
+    return found
+
+
+def _settings() -> tuple[DjangoSettings, ...]:
     row = DjangoSettings(
-        version=django.get_version(),
         use_tz=settings.USE_TZ,
         debug=settings.DEBUG,
         is_asgi_only=bool(getattr(settings, "ASGI_APPLICATION", None)) and settings.WSGI_APPLICATION is None,
     )
-    return {
-        "django_settings": (row,),
-        "generic_relations": _generic_relations(alias, registry),
-        "migrations": migrations_of(alias, registry),
-        "loose_relations": loose_relations(alias, registry),
-        "django_databases": tuple(django_databases(alias)),
-    }
+    return (row,)
 
 
 def _generic_relations(alias: str, registry: Apps) -> tuple[GenericRelation, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dbops.collect.batches import LOCKED, read_each
+from dbops.collect.batches import LOCKED, parted, read_each
 from dbops.snapshot.integer_keys import narrow_keys
 from dbops.snapshot.key_rows import KeyRange
 from dbops.snapshot.schema import Schema
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from dbops.collect.session import Session
     from dbops.snapshot.key_columns import TableColumn
-    from dbops.snapshot.rows import Index
 
 
 def read_key_ranges(session: Session, seen: Mapping[str, Any]) -> tuple[KeyRange, ...]:
@@ -51,19 +50,12 @@ def _obstacle(schema: Schema, one: TableColumn, locked: set[int]) -> str | None:
         return "no SELECT on it"
     if one.table.oid in locked:
         return LOCKED
-    leading = (index.keys[0] for index in schema.indexes_of(one.table.oid) if _finds_extremes(index))
+    leading = (index.sorts_all_by for index in schema.indexes_of(one.table.oid))
     return None if one.column.number in leading else "no valid index leads with it"
 
 
-def _finds_extremes(index: Index) -> bool:
-    return index.method == "btree" and index.is_valid and not index.is_partial
-
-
 def _query(one: TableColumn) -> str:
-    table, column = one.table.qualified_name, one.quoted
-    if one.table.kind != "p" and one.table.has_children:
-        # An index of the table knows nothing of the rows of tables that inherit from it.
-        table = f"ONLY {table}"
+    table, column = one.table.own_rows, one.quoted
     return (
         f"(SELECT min({column}) FROM {table})::bigint AS smallest_key, "
         f"(SELECT max({column}) FROM {table})::bigint AS largest_key"
@@ -71,7 +63,7 @@ def _query(one: TableColumn) -> str:
 
 
 def _row(one: TableColumn, answer: Mapping[str, Any] | str) -> KeyRange:
-    values, reason = ({}, answer) if isinstance(answer, str) else (answer, None)
+    values, reason = parted(answer)
     return KeyRange(
         table_oid=one.table.oid,
         column=one.column.number,

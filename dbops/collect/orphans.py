@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from dbops.collect.batches import LOCKED, read_each
+from dbops.collect.batches import LOCKED, parted, read_each
 from dbops.collect.session import LookError
 from dbops.snapshot.names import quote_ident
 from dbops.snapshot.relation_rows import LooseRelation, OrphanSample
@@ -79,7 +79,7 @@ class _Pointer:
 
     def row(self, answer: Mapping[str, Any] | str, *, is_whole: bool = False) -> OrphanSample:
         """Return the section's row from what was read, or from the reason why it was not."""
-        values, reason = ({}, answer) if isinstance(answer, str) else (answer, None)
+        values, reason = parted(answer)
         return OrphanSample(
             table_oid=self.table.oid,
             column=self.column.number,

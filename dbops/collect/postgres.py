@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import re
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from dbops import OLDEST_POSTGRESQL
 from dbops.collect.applied_migrations import read_applied_migrations
+from dbops.collect.bloat import NEEDS as BLOAT_NEEDS
+from dbops.collect.bloat import measure_bloat
 from dbops.collect.builds import confirm_invalid
 from dbops.collect.key_ranges import read_key_ranges
 from dbops.collect.orphans import read_orphan_samples
 from dbops.collect.pooling import read_pooling
 from dbops.collect.sequences import read_sequence_keys, read_sequence_values
 from dbops.collect.session import ConnectionLostError, LookError, Session
-from dbops.snapshot.snapshot import SECTIONS, Section, Snapshot, Unavailable
+from dbops.collect.statements import WITH_STATEMENT, read_statement
+from dbops.errors import UnsupportedServerError
+from dbops.snapshot.snapshot import Section, Snapshot, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from dbops.snapshot.rows import Server
 
@@ -40,6 +43,7 @@ _BY_OBJECT: Final[Mapping[str, tuple[str, ...]]] = {
         "constraints",
         "loose_relations",
     ),
+    "bloat_measurements": BLOAT_NEEDS,
 }
 _READERS: Final[Mapping[str, Callable[[Session, Mapping[str, Any]], Section]]] = {
     "sequence_values": read_sequence_values,
@@ -48,13 +52,14 @@ _READERS: Final[Mapping[str, Callable[[Session, Mapping[str, Any]], Section]]] =
     "applied_migrations": read_applied_migrations,
     "pooling": read_pooling,
     "orphan_samples": read_orphan_samples,
+    "bloat_measurements": measure_bloat,
 }
-_SQL: Final = files("dbops.collect") / "sql"
+#: Sections that count what sessions of the server itself write.
+_OF_WRITES: Final = frozenset({"table_statistics"})
+#: Sections that are read when the look's own transaction has ended, as they take longer and open their own.
+_AFTERWARDS: Final = frozenset({"bloat_measurements"})
 #: Sections that this module reads, in that order: those that have a statement, then those that need others first.
-READ_HERE: Final = (*(name for name in SECTIONS if (_SQL / f"{name}.sql").is_file()), *_BY_OBJECT)
-#: How often a section is tried again after it met a lock that was not there a moment before.
-_ATTEMPTS: Final = 3
-_LOCK_NOT_AVAILABLE: Final = "55P03"
+READ_HERE: Final = (*WITH_STATEMENT, *_BY_OBJECT)
 
 
 class Progress(Protocol):
@@ -77,19 +82,19 @@ def collect(
     `sections` names what is wanted; what those need is read too. `given` are the sections that are known already, such
     as Django's: they become part of the snapshot. A section that cannot be read says why and the others
     go on; when the connection is lost, the sections not read yet say so, and the snapshot is marked as interrupted.
+
+    Raises:
+        UnsupportedServerError: the server is older than what the statements are written for.
     """
     taken_at, started = datetime.now(UTC), time.monotonic()
-    wanted = [name for name in READ_HERE if name in _with_needs(sections)]
+    wanted = [name for name in READ_HERE if name in with_needs(sections)]
     seen: dict[str, Section] = dict(given)
     interrupted = None
+    steps = _Steps(session, wanted, seen, progress)
     try:
         with session.transaction():
-            for done, name in enumerate(wanted):
-                if progress is not None:
-                    progress(name.replace("_", " "), done, len(wanted))
-                seen[name] = _read_section(session, name, seen)
-                if name == "server":
-                    session.hide_schemas()
+            steps.take(frozenset(wanted) - _AFTERWARDS)
+        steps.take(_AFTERWARDS)
     except (ConnectionLostError, LookError) as error:
         interrupted = str(error)
         for name in wanted:
@@ -108,28 +113,52 @@ def collect(
     )
 
 
-def _with_needs(sections: Collection[str]) -> frozenset[str]:
-    needs = (_BY_OBJECT.get(name, ()) for name in sections)
-    return frozenset(("server", "locked_relations", *sections)).union(*needs)
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """The sections that are `wanted`, in order; what was read goes to `seen`."""
+
+    session: Session
+    wanted: Sequence[str]
+    seen: dict[str, Section]
+    progress: Progress | None
+
+    def take(self, names: Collection[str]) -> None:
+        """Read those of the wanted that are among `names`."""
+        for done, name in enumerate(self.wanted):
+            if name not in names:
+                continue
+            if self.progress is not None:
+                self.progress(name.replace("_", " "), done, len(self.wanted))
+            self.seen[name] = _read_section(self.session, name, self.seen)
+            if name == "server":
+                _refuse_if_too_old(self.seen)
+                self.session.hide_schemas()
+
+
+def with_needs(sections: Collection[str]) -> frozenset[str]:
+    """Return `sections` and those that have to be known before they can be read."""
+    return frozenset(("server", "locked_relations", *sections)).union(*(_BY_OBJECT.get(name, ()) for name in sections))
 
 
 def _read_section(session: Session, name: str, seen: Mapping[str, Section]) -> Section:
-    """Read one section; a LookError ends as Unavailable, and a lock met on the way is waited out a few times."""
+    """Read one section; what it needs and has not got makes it Unavailable."""
+    server = seen.get("server")
+    if name in _OF_WRITES and isinstance(server, tuple) and server[0].is_standby:
+        return Unavailable("a standby counts no writes and no dead rows: look at its primary")
     if name in _BY_OBJECT:
         for need in _BY_OBJECT[name]:
             section = seen.get(need, Unavailable(f"{need} was not collected"))
             if isinstance(section, Unavailable):
                 return section
         return _READERS[name](session, seen)
-    sql = _statement(name, _major(seen))
-    for _attempt in range(_ATTEMPTS):
-        try:
-            return tuple(SECTIONS[name](**row) for row in session.read(sql))
-        except LookError as error:
-            reason = f"{name.replace('_', ' ')}: {error}"
-            if error.sqlstate != _LOCK_NOT_AVAILABLE:
-                break
-    return Unavailable(reason)
+    return read_statement(session, name, _major(seen))
+
+
+def _refuse_if_too_old(seen: Mapping[str, Section]) -> None:
+    server = seen["server"]
+    if isinstance(server, tuple) and server[0].major < OLDEST_POSTGRESQL:
+        message = f"PostgreSQL {server[0].version} is older than what dbops can look at"
+        raise UnsupportedServerError(message, hint=f"PostgreSQL {OLDEST_POSTGRESQL} is the oldest it knows")
 
 
 def _major(seen: Mapping[str, Section]) -> int:
@@ -138,14 +167,3 @@ def _major(seen: Mapping[str, Section]) -> int:
         only: Server = server[0]
         return only.major
     return 0
-
-
-@cache
-def _statement(section: str, major: int) -> str:
-    """Return the SQL that reads `section` on PostgreSQL `major`, by the newest variant that it can run."""
-    variants: dict[int, Any] = {}
-    for file in _SQL.iterdir():
-        match = re.fullmatch(rf"{section}(?:\.pg(\d+))?\.sql", file.name)
-        if match:
-            variants[int(match[1] or 0)] = file
-    return str(variants[max(version for version in variants if version <= major)].read_text())

@@ -36,7 +36,7 @@ RIGHTS: Final[Mapping[str, Right]] = {
     ),
     "sequence_keys": Right(
         needs="SELECT on the columns that sequences feed, and row-level security that does not hide their rows",
-        without="a sequence that lags behind its table's keys stays unknown",
+        without="whether keys that exist already lie in a sequence's way stays unknown",
         grant="GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
     ),
     "key_ranges": Right(
@@ -59,6 +59,22 @@ RIGHTS: Final[Mapping[str, Right]] = {
         without="what sessions of other roles do stays unknown",
         grant="GRANT pg_monitor TO {role};",
     ),
+    "horizon_holders": Right(
+        needs="pg_monitor (of it, pg_read_all_stats)",
+        without="since when a session of another role keeps dead rows from being removed stays unknown",
+        grant="GRANT pg_monitor TO {role};",
+        checks=frozenset({"overdue_vacuum", "transaction_wraparound", "multixact_wraparound"}),
+    ),
+    "column_statistics": Right(
+        needs="SELECT on the columns of large tables and indexes, without row-level security that applies to the role",
+        without="what the planner knows of them stays hidden, so that nothing is estimated from it",
+        grant="GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
+    ),
+    "bloat_measurements": Right(
+        needs="the extension pgstattuple, and pg_monitor (of it, pg_stat_scan_tables)",
+        without="bloat is estimated only, with low confidence",
+        grant="CREATE EXTENSION IF NOT EXISTS pgstattuple; GRANT pg_monitor TO {role};",
+    ),
     "host_rules": Right(
         needs="SELECT on pg_hba_file_rules and EXECUTE on its function; a superuser for how passwords are kept",
         without="lines of pg_hba.conf that let in whoever comes, and passwords that are kept as MD5, stay unknown",
@@ -72,8 +88,8 @@ USAGE: Final = "GRANT USAGE ON SCHEMA {schema} TO {role};"
 
 
 def grants_of(rights: Iterable[Right]) -> list[str]:
-    """Return the statements that give `rights`, in an order in which they can be run."""
-    grants = [right.grant for right in rights]
+    """Return the statements that give `rights`, each once, in an order in which they can be run."""
+    grants = dict.fromkeys(f"{grant.strip()};" for right in rights for grant in right.grant.split(";") if grant.strip())
     return [*([USAGE] if any("{schema}" in grant for grant in grants) else []), *grants]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from dbops.collect.batches import LOCKED, read_each
+from dbops.collect.batches import LOCKED, parted, read_each
 from dbops.snapshot import rows
-from dbops.snapshot.names import qualified, quote_ident
+from dbops.snapshot.names import quote_ident
 from dbops.snapshot.sequence_facts import next_value
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ def read_sequence_values(session: Session, seen: Mapping[str, Any]) -> tuple[row
             reasons[sequence.oid] = LOCKED
         else:
             readable.append(sequence)
-    answers = read_each(session, [f"last_value, is_called FROM {_sql(sequence)}" for sequence in readable])
+    answers = read_each(session, [f"last_value, is_called FROM {sequence.qualified_name}" for sequence in readable])
     found = [
         rows.SequenceValue(sequence_oid=oid, last_value=None, is_called=None, unseen=reason)
         for oid, reason in reasons.items()
     ]
     for sequence, answer in zip(readable, answers, strict=True):
-        values, reason = ({}, answer) if isinstance(answer, str) else (answer, None)
+        values, reason = parted(answer)
         found.append(
             rows.SequenceValue(
                 sequence_oid=sequence.oid,
@@ -57,7 +57,7 @@ class _Feed:
     table: rows.Table
     column: rows.Column
 
-    def obstacle(self, locked: Collection[int], indexed: Collection[tuple[int, int]]) -> str | None:
+    def obstacle(self, locked: Collection[int], indexed: Collection[tuple[int, int | None]]) -> str | None:
         """Return why the column's keys cannot be read, None when they can."""
         if self.value.unseen is not None:
             return f"its sequence was not read: {self.value.unseen}"
@@ -69,24 +69,32 @@ class _Feed:
             return "no index leads with it, so that finding its last key would read the whole table"
         return None
 
-    def query(self) -> str:
-        """Return what to SELECT: the extreme key, and the first existing key that the sequence will hand out."""
-        column, table = quote_ident(self.column.name), _sql(self.table)
-        if self.table.kind != "p" and self.table.has_children:
-            # An index of the table knows nothing of the rows of tables that inherit from it.
-            table = f"ONLY {table}"
-        step = self.sequence.increment
-        beyond, last, first = (">=", "max", "min") if step > 0 else ("<=", "min", "max")
-        following = next_value(self.sequence, self.value)
-        collision = "NULL"
-        if following is not None:
-            on_step = f" AND mod({column}::numeric - ({following}), {step}) = 0" if abs(step) > 1 else ""
-            collision = f"(SELECT {first}({column}) FROM {table} WHERE {column} {beyond} ({following}){on_step})"
-        return f"(SELECT {last}({column}) FROM {table})::bigint AS extreme_key, {collision}::bigint AS first_collision"
+    def extreme(self) -> str:
+        """Return what to SELECT for the last key in the direction in which the sequence counts."""
+        last = "max" if self.sequence.increment > 0 else "min"
+        return f"(SELECT {last}({quote_ident(self.column.name)}) FROM {self.table.own_rows})::bigint AS extreme_key"
+
+    def collision(self, extreme_key: int | None) -> str | None:
+        """Return what to SELECT for the first existing key that the sequence will hand out.
+
+        None where the extreme key shows that there is no such key: so it is almost everywhere.
+        """
+        following, step = next_value(self.sequence, self.value), self.sequence.increment
+        if following is None or extreme_key is None:
+            return None
+        if (extreme_key < following) if step > 0 else (extreme_key > following):
+            return None
+        column = quote_ident(self.column.name)
+        beyond, first = (">=", "min") if step > 0 else ("<=", "max")
+        on_step = f" AND mod({column}::numeric - ({following}), {step}) = 0" if abs(step) > 1 else ""
+        return (
+            f"(SELECT {first}({column}) FROM {self.table.own_rows} "
+            f"WHERE {column} {beyond} ({following}){on_step})::bigint AS first_collision"
+        )
 
     def row(self, answer: Mapping[str, Any] | str) -> rows.SequenceKey:
         """Return the section's row from what was read, or from the reason why it was not."""
-        values, reason = ({}, answer) if isinstance(answer, str) else (answer, None)
+        values, reason = parted(answer)
         return rows.SequenceKey(
             sequence_oid=self.sequence.oid,
             table_oid=self.table.oid,
@@ -103,11 +111,7 @@ def read_sequence_keys(session: Session, seen: Mapping[str, Any]) -> tuple[rows.
     An index must lead with the column: without one the look would read the whole table, so it is not done.
     """
     locked = {relation.oid for relation in seen["locked_relations"]}
-    indexed = {
-        (index.table_oid, index.columns[0])
-        for index in seen["indexes"]
-        if index.method == "btree" and index.is_valid and not index.is_partial
-    }
+    indexed = {(index.table_oid, index.sorts_all_by) for index in seen["indexes"]}
     found: list[rows.SequenceKey] = []
     readable: list[_Feed] = []
     for feed in _feeds(seen):
@@ -116,7 +120,17 @@ def read_sequence_keys(session: Session, seen: Mapping[str, Any]) -> tuple[rows.
             readable.append(feed)
         else:
             found.append(feed.row(reason))
-    answers = read_each(session, [feed.query() for feed in readable])
+    answers = read_each(session, [feed.extreme() for feed in readable])
+    further: dict[int, tuple[Mapping[str, Any], str]] = {}
+    for place, (feed, answer) in enumerate(zip(readable, answers, strict=True)):
+        if isinstance(answer, str):
+            continue
+        query = feed.collision(answer["extreme_key"])
+        if query is not None:
+            further[place] = answer, query
+    collisions = read_each(session, [query for _, query in further.values()])
+    for (place, (extreme, _)), collision in zip(further.items(), collisions, strict=True):
+        answers[place] = collision if isinstance(collision, str) else {**extreme, **collision}
     found += [feed.row(answer) for feed, answer in zip(readable, answers, strict=True)]
     return tuple(found)
 
@@ -130,7 +144,3 @@ def _feeds(seen: Mapping[str, Any]) -> Iterator[_Feed]:
             table, column = tables.get(table_oid), columns.get((table_oid, number))
             if table is not None and column is not None and column.base_type in _INTEGERS:
                 yield _Feed(sequence, values[sequence.oid], table, column)
-
-
-def _sql(relation: rows.Sequence | rows.Table) -> str:
-    return qualified(relation.schema, relation.name)

@@ -8,6 +8,7 @@ import threading
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from dbops.collect.row_making import as_tuple, row_maker
 from dbops.errors import DbopsError
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class Session:
         self._connection = connection
         self._error = error
         self._statement_timeout_ms = statement_timeout_ms
-        self._deadline_s = (statement_timeout_ms + grace_ms) / 1000
+        self._grace_ms = grace_ms
+        self._limit(statement_timeout_ms)
         self._recode = False
         self._gave_up = False
 
@@ -71,24 +73,29 @@ class Session:
         return pid
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, statement_timeout_ms: int | None = None) -> Iterator[None]:
         """Hold one REPEATABLE READ READ ONLY transaction that never waits long, and always roll it back.
+
+        `statement_timeout_ms` takes the place of the session's, for this transaction.
 
         Raises:
             ConnectionLostError: the server went away, or stopped answering.
             LookError: the server refused.
         """
+        timeout_ms = statement_timeout_ms or self._statement_timeout_ms
+        self._limit(timeout_ms)
         encoding = self._fetch("SHOW server_encoding")[0][0]
         if encoding in {"SQL_ASCII", b"SQL_ASCII"}:
             # No conversion is possible there, and a byte that is not UTF-8 would fail the whole statement.
             self._take_bytes_as_latin1()
         self._fetch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            self._fetch(f"SET LOCAL statement_timeout = {self._statement_timeout_ms}")
+            self._fetch(f"SET LOCAL statement_timeout = {timeout_ms}")
             self._fetch(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
             self._fetch("SET LOCAL idle_in_transaction_session_timeout = 60000")
             self._fetch("SET LOCAL row_security = off")
             self._fetch("SET LOCAL jit = off")
+            self._fetch("SAVEPOINT look")
             yield
         finally:
             if not self._connection.closed:
@@ -96,24 +103,32 @@ class Session:
 
     def hide_schemas(self) -> None:
         """Empty the search path: names are printed in full, and nothing can shadow the catalogue's own."""
+        self._fetch("RELEASE SAVEPOINT look")
         self._fetch("SET LOCAL search_path = ''")
+        self._fetch("SAVEPOINT look")
 
-    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Return the rows of `sql` by column name; the locks it took are given back at once.
+    def read(self, sql: str, parameters: Sequence[Any] = (), *, row: type[Any] | None = None) -> list[Any]:
+        """Return the rows of `sql`, as `row` or by column name; the locks it took are given back at once.
 
         Raises:
             ConnectionLostError: the server went away, or stopped answering.
             LookError: the statement failed; the transaction can go on.
         """
-        self._fetch("SAVEPOINT look")
+        names: list[str] = []
         try:
-            names: list[str] = []
             found = self._fetch(sql, parameters, names)
         except LookError:
             self._fetch("ROLLBACK TO SAVEPOINT look")
             raise
-        self._fetch("ROLLBACK TO SAVEPOINT look")
-        return [dict(zip(names, (self._value(value) for value in row), strict=True)) for row in found]
+        self._fetch("ROLLBACK TO SAVEPOINT look")  # which stays, for the next read
+        if self._recode:
+            found = [tuple(map(_recoded, values)) for values in found]
+        if row is not None:
+            return list(map(row_maker(row, names), found))
+        return [dict(zip(names, map(as_tuple, values), strict=True)) for values in found]
+
+    def _limit(self, statement_timeout_ms: int) -> None:
+        self._deadline_s = (statement_timeout_ms + self._grace_ms) / 1000
 
     def _take_bytes_as_latin1(self) -> None:
         set_encoding = getattr(self._connection, "set_client_encoding", None)
@@ -175,9 +190,9 @@ class Session:
     def _encode(self, sql: str) -> str:
         return sql.encode().decode("latin-1") if self._recode else sql
 
-    def _value(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return tuple(self._value(item) for item in value)
-        if self._recode and isinstance(value, str):
-            return value.encode("latin-1").decode(errors="backslashreplace")
-        return value
+
+def _recoded(value: Any) -> Any:
+    """Return a text that came as LATIN1 as the UTF-8 that it mostly is, and a list with such texts."""
+    if isinstance(value, list):
+        return list(map(_recoded, value))
+    return value.encode("latin-1").decode(errors="backslashreplace") if isinstance(value, str) else value

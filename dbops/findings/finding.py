@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from dbops.findings.fix import Fix
 
@@ -69,7 +69,7 @@ class Basis(StrEnum):
 
 
 class Tag(StrEnum):
-    """Whether a check judges the schema alone, or the living database."""
+    """Whether a check judges the schema and the settings, or the living database."""
 
     STRUCTURAL = "structural"
     LIVE = "live"
@@ -98,12 +98,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """Where in the schema a finding lies, unquoted: what ownership needs to find the model, field and migration."""
+    """Where in the schema a finding lies, unquoted: what ownership needs to find the model, field and migration.
+
+    `model` names the model (`shop.Order`) of a table that is not there; `table_oid` is 0 then.
+    """
 
     table_oid: int
     columns: tuple[str, ...] = ()
     index: str | None = None
     constraint: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +148,16 @@ class Finding:
         """Return the finding's identity in `database` (an alias or a name): nothing in it changes by itself."""
         identity = f"{database}\0{self.check}\0{self.target.kind}\0{self.target.name}"
         return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def added(findings: Collection[Finding], names: Iterable[str]) -> dict[str, int | float | str]:
+    """Return the sums of these numbers in the findings' evidence, without those that one of them does not know."""
+    sums: dict[str, int | float | str] = {}
+    for name in names:
+        numbers = [value for finding in findings if isinstance(value := finding.evidence.get(name), int)]
+        if len(numbers) == len(findings):
+            sums[name] = sum(numbers)
+    return sums
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""Fixes of indexes that need the whole schema: dropping one, and giving a partitioned one its parts."""
+"""Fixes of indexes that need the whole schema: dropping or replacing one, giving a partitioned one its parts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dbops.findings.changes import DropConstraint, DropIndex, Partition, Statements
+from dbops.findings.changes import CreateIndex, DropConstraint, DropIndex, Partition, ReplaceIndex, Statements
 from dbops.snapshot.index_shape import is_leftover, is_usable
 from dbops.snapshot.names import qualified, quote_ident
 
@@ -36,9 +36,46 @@ def drop_index(schema: Schema, index: Index, *, caution: str | None = None) -> F
     )
 
 
-def partitions_for(schema: Schema, table: Table, columns: Sequence[str], names: IndexNames) -> tuple[Partition, ...]:
-    """Return the partitions of `table` as CreateIndex wants them: which index each gets, or already has."""
-    tail = f"USING btree ({', '.join(map(quote_ident, columns))})"
+def without_nulls(schema: Schema, index: Index, names: IndexNames) -> Fix | None:
+    """Return the fix that puts in the place of `index`, which has one key, one that leaves out where that is NULL.
+
+    None when the definition could not be read.
+    """
+    table = schema.tables.get(index.table_oid)
+    columns = schema.column_names(index.table_oid, index.keys)
+    tail = _tail(index, table) if table else None
+    if table is None or tail is None or index.definition is None or not columns:
+        return None
+    tail += f" WHERE ({quote_ident(columns[0])} IS NOT NULL)"
+    # A text has two indexes at times, of different operator classes: each gets a name of its own.
+    alike = [other.oid for other in schema.indexes_of(index.table_oid) if other.columns == index.columns]
+    place = alike.index(index.oid)
+    named = (*columns, "set", *([str(place + 1)] if place else []))
+    is_partitioned = index.kind == "I"
+    return ReplaceIndex(
+        create=CreateIndex(
+            schema=table.schema,
+            table=table.name,
+            columns=columns,
+            name=names.name(table, named),
+            partitions=partitions_for(schema, table, named, names, tail=tail),
+            is_partitioned=is_partitioned,
+            tail=tail,
+        ),
+        drop=DropIndex(
+            schema=index.schema, name=index.name, definition=index.definition, is_partitioned=is_partitioned
+        ),
+    ).fix()
+
+
+def partitions_for(
+    schema: Schema, table: Table, columns: Sequence[str], names: IndexNames, *, tail: str | None = None
+) -> tuple[Partition, ...]:
+    """Return the partitions of `table` as CreateIndex wants them: which index each gets, or already has.
+
+    `tail` is CreateIndex's; with it the columns only make the names.
+    """
+    tail = tail or f"USING btree ({', '.join(map(quote_ident, columns))})"
     found = []
     for partition in schema.partitions_of(table.oid):
         own = next((one for one in _free_parts(schema, partition, tail) if is_usable(one)), None)
@@ -49,7 +86,7 @@ def partitions_for(schema: Schema, table: Table, columns: Sequence[str], names: 
                 index_name=own.name if own else names.name(partition, columns),
                 is_partitioned=partition.kind == "p",
                 existing=own.definition if own else None,
-                partitions=() if own else partitions_for(schema, partition, columns, names),
+                partitions=() if own else partitions_for(schema, partition, columns, names, tail=tail),
             )
         )
     return tuple(found)

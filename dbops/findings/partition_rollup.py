@@ -6,14 +6,13 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dbops.findings.changes import Statements
-from dbops.findings.finding import Kind, Location, Target
+from dbops.findings.finding import Kind, Location, Target, added
+from dbops.findings.fix import join_fixes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dbops.findings.finding import Finding
-    from dbops.findings.fix import Fix
     from dbops.snapshot.rows import Table
     from dbops.snapshot.schema import Schema
 
@@ -32,8 +31,8 @@ def roll_up(
 ) -> Iterator[Finding]:
     """Iterate over `findings`, those on partitions put together by the `target` that they get at the topmost table.
 
-    The whole takes the worst severity, adds up sizes and writes where all are known, names its parts in `rolled_up`,
-    and mends them all.
+    The whole takes the worst severity, adds up sizes, waste and writes where all are known, names its parts in
+    `rolled_up`, and mends them all.
     """
     together: dict[Target, list[Finding]] = defaultdict(list)
     roots: dict[Target, Table] = {}
@@ -57,32 +56,8 @@ def _rolled_up(target: Target, root: Table, parts: Sequence[Finding], message: s
         worst,
         target=target,
         message=message,
-        evidence=_added(parts),
-        fix=_joined([part.fix for part in parts]),
+        evidence=added(parts, ("size_bytes", "wasted_bytes", "writes")),
+        fix=join_fixes([part.fix for part in parts]),
         location=Location(table_oid=root.oid, columns=columns.pop() if len(columns) == 1 else ()),
         rolled_up=tuple(name for part in parts for name in (part.target.name, *part.rolled_up)),
     )
-
-
-def _added(parts: Sequence[Finding]) -> dict[str, int | float | str]:
-    added: dict[str, int | float | str] = {}
-    for name in ("size_bytes", "writes"):
-        numbers = [value for part in parts if isinstance(value := part.evidence.get(name), int)]
-        if len(numbers) == len(parts):
-            added[name] = sum(numbers)
-    return added
-
-
-def _joined(fixes: Sequence[Fix | None]) -> Fix | None:
-    """Return one fix of many; None where any is missing, and without undo where any has none."""
-    known = [fix for fix in fixes if fix is not None]
-    if len(known) < len(fixes):
-        return None
-    cautions = dict.fromkeys(fix.caution for fix in known if fix.caution)
-    return Statements(
-        sql=tuple(statement for fix in known for statement in fix.sql),
-        undo=tuple(statement for fix in reversed(known) for statement in fix.undo)
-        if all(f.undo for f in known)
-        else (),
-        in_transaction=all(fix.in_transaction for fix in known),
-    ).fix(caution="; ".join(cautions) or None)

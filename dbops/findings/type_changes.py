@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dbops.findings.changes import ChangeTypes, ColumnType
@@ -42,12 +43,8 @@ class Feeds:
     """The sequences of a schema by the columns they feed."""
 
     def __init__(self, schema: Schema, sequences: Iterable[Sequence]) -> None:
-        self._by_column: dict[tuple[int, int], list[Sequence]] = defaultdict(list)
-        for sequence in sequences:
-            for table_oid, number in sequence.used_by:
-                fed = declared(schema, table_oid, number)
-                if fed is not None:
-                    self._by_column[fed.table.oid, fed.column.number].append(sequence)
+        self._schema = schema
+        self._sequences = sequences
 
     def following(self, changes: Mapping[TableColumn, str]) -> dict[Sequence, str]:
         """Return the sequences that feed a changed column and are narrower than it is going to be, with its type."""
@@ -57,6 +54,16 @@ class Feeds:
             for sequence in self._by_column.get((column.table.oid, column.column.number), ())
             if is_narrower(sequence.type, type_)
         }
+
+    @cached_property
+    def _by_column(self) -> Mapping[tuple[int, int], list[Sequence]]:
+        by_column: dict[tuple[int, int], list[Sequence]] = defaultdict(list)
+        for sequence in self._sequences:
+            for table_oid, number in sequence.used_by:
+                fed = declared(self._schema, table_oid, number)
+                if fed is not None:
+                    by_column[fed.table.oid, fed.column.number].append(sequence)
+        return by_column
 
 
 def _change(one: TableColumn, type_: str) -> ColumnType:

@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from dbops.findings.changes import Statements
-from dbops.findings.finding import Basis, Finding, Kind, Severity, Target
+from dbops.findings.finding import Basis, Finding, Kind, Severity, Target, Unseen
 from dbops.snapshot.amounts import format_count, listed
 from dbops.snapshot.autovacuum import Autovacuum
-from dbops.snapshot.names import qualified
+from dbops.snapshot.names import qualified, quote_ident
+from dbops.snapshot.vacuum_rows import HIDDEN_HOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,15 +42,18 @@ class Wraparound:
     holders: tuple[HorizonHolder, ...]
     used_ratio: float
 
-    def findings(self) -> Iterator[Finding]:
-        """Iterate over a finding per database that is old: a warning, or red once VACUUM itself would hurry."""
+    def findings(self) -> Iterator[Finding | Unseen]:
+        """Iterate over a finding per database that is old: a warning, or red once VACUUM itself would hurry.
+
+        With it comes what is not known of who holds it: since when a session does, which decides for multixacts.
+        """
         for database in self.databases:
             age = self._age(database)
             if age < min(self._old_age, self._failsafe_age):
                 continue
             is_critical = age >= self._failsafe_age
             yield Finding(
-                target=Target(Kind.DATABASE, database.name),
+                target=Target(Kind.DATABASE, quote_ident(database.name)),
                 message=self._message(database, age),
                 severity=Severity.CRITICAL if is_critical else Severity.WARNING,
                 basis=Basis.MEASURED,
@@ -62,6 +66,8 @@ class Wraparound:
                 fix=self._fix() if database.is_here and not self.server.is_standby else None,
                 is_red=is_critical,
             )
+            if any(holder.is_hidden for holder in (self.holders if self.multixact else self._holders)):
+                yield Unseen(database.name, HIDDEN_HOLDERS)
 
     @property
     def _autovacuum(self) -> Autovacuum:

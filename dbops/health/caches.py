@@ -16,7 +16,7 @@ from django.db import DatabaseError
 from health_check.exceptions import ServiceUnavailable
 
 from dbops.health.probe import NotJudgedError, Probe
-from dbops.health.watch import watch
+from dbops.watch import watch
 
 if TYPE_CHECKING:
     from django.core.cache import BaseCache

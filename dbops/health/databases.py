@@ -3,70 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import monotonic
-from typing import Any, ClassVar, Final, cast
+from typing import ClassVar
 
-from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.utils.connection import ConnectionDoesNotExist
+from django.db import DEFAULT_DB_ALIAS
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
-from dbops.collect.session import Session
-from dbops.errors import DbopsError, TargetUnreachableError
 from dbops.health.probe import NotJudgedError, Probe
-from dbops.health.watch import watch
-from dbops.sources import connect_alias
-
-#: libpq and psycopg take no less than two seconds to connect.
-LIMITS: Final = {"connect_timeout": 2, "tcp_user_timeout": 2_000}
-STATEMENT_TIMEOUT_MS: Final = 1_000
-GRACE_MS: Final = 400
-#: Whoever refuses this soon is there.
-REFUSED_WITHIN_S: Final = 0.5
-POOL_TIMEOUT_S: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Why a server let no new connection in or did not answer it, None when all went well.
-
-    `is_served` says that it answers all the same, on connections that the site has already.
-    """
-
-    reason: str | None = None
-    is_served: bool = True
-
-
-def look(alias: str) -> Answer:
-    """Ask the server for one row, on a connection of our own: none of the pool's, which may have none to give.
-
-    Where that is refused at once, as by a server that has no connection left, one of the pool's is asked.
-    """
-    started_s = monotonic()
-    try:
-        with connect_alias(alias, limits=LIMITS) as (connection, error):
-            session = Session(connection, error, statement_timeout_ms=STATEMENT_TIMEOUT_MS, grace_ms=GRACE_MS)
-            with session.transaction():
-                session.read("SELECT 1 AS answer")
-    except TargetUnreachableError as error:
-        is_refused = monotonic() - started_s < REFUSED_WITHIN_S
-        return Answer(error.message, is_served=is_refused and _serves_the_pool(alias))
-    except DbopsError as error:
-        return Answer(error.message, is_served=False)
-    return Answer()
-
-
-def _serves_the_pool(alias: str) -> bool:
-    """Whether the server answers on one of the connections that this process's pool has."""
-    pool, wrapper = open_pool(alias), cast("Any", connections[alias])
-    if pool is None:
-        return False
-    try:
-        with pool.connection(timeout=POOL_TIMEOUT_S) as connection:
-            connection.execute("SELECT 1")
-    except wrapper.Database.Error:
-        return False
-    return True
+from dbops.pulse import Answer, open_pool, pulse
+from dbops.watch import watch
 
 
 @dataclass
@@ -81,7 +25,7 @@ class Database(Probe):
         return self.alias == DEFAULT_DB_ALIAS
 
     async def run(self) -> None:
-        found: Answer = await self.answer(watch(look, self.alias).ask())
+        found: Answer = await self.answer(watch(pulse, self.alias).ask())
         if found.reason is not None:
             raise (ServiceWarning if found.is_served else ServiceUnavailable)(found.reason)
 
@@ -103,12 +47,3 @@ class Pool(Probe):
         if waiting and not statistics.get("pool_available", 0):
             message = f"{waiting} requests wait for one of {statistics['pool_max']} connections"
             raise ServiceWarning(message)
-
-
-def open_pool(alias: str) -> Any:
-    """Return this process's pool of psycopg connections; None where it has none, or none that was used yet."""
-    try:
-        pool = getattr(connections[alias], "pool", None)
-    except (ConnectionDoesNotExist, ImproperlyConfigured):  # `Database` says so
-        return None
-    return None if pool is None or pool.closed else pool

@@ -17,14 +17,14 @@ from dbops.errors import DbopsError
 from dbops.findings.finding import Severity
 from dbops.findings.report import Outcome
 from dbops.health.probe import NotJudgedError, Probe
-from dbops.health.watch import Watch, watch
+from dbops.watch import Watch, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dbops.findings.finding import Finding
     from dbops.findings.report import Report
-    from dbops.health.watch import Seen
+    from dbops.watch import Seen
 
 #: A look is kept this long, and one that could not see this long.
 KEPT_S: Final = 60.0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Executor, Future
 
-    from dbops.health.watch import Seen
+    from dbops.watch import Seen
 
 #: Within this every check has answered, or is said not to.
 ANSWER_WITHIN_S: Final = 2.5

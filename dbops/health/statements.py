@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from dbops.collect.session import Session
 from dbops.errors import DbopsError
-from dbops.health.databases import GRACE_MS, LIMITS, STATEMENT_TIMEOUT_MS
 from dbops.health.probe import NotJudgedError, Probe
-from dbops.health.watch import watch
+from dbops.pulse import GRACE_MS, LIMITS, STATEMENT_TIMEOUT_MS
 from dbops.snapshot.names import quote_ident
 from dbops.sources import connect_alias
+from dbops.watch import watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -52,6 +52,19 @@ def check_writable(path: Path) -> None:
         raise UsageError(message, hint=f"mkdir -p {path.parent}")
 
 
+def check_output_files(output: Path | None, baseline: Path | None) -> None:
+    """Refuse files that cannot be written, or that are one and the same.
+
+    Raises:
+        UsageError: naming the first of them.
+    """
+    for path in filter(None, (output, baseline)):
+        check_writable(path)
+    if output and baseline and output.resolve() == baseline.resolve():
+        message = "--output and --write-baseline name the same file"
+        raise UsageError(message, hint="give the report a file of its own")
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write `text` to `path` so that a reader sees the old file or the new one, never a part.
 
@@ -75,4 +88,4 @@ def write_whole(path: Path, text: str) -> None:
         with suppress(OSError):
             partial.unlink()
         message = f"cannot write {path}: {(error.strerror or str(error)).lower()}"
-        raise UsageError(message, hint="choose another file with --output") from error
+        raise UsageError(message, hint="choose another file") from error

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from dbops.findings.finding import Kind, Location, Ownership, Severity
-from dbops.findings.fix import Fix
+from dbops.findings.finding import Kind, Location, Ownership, Severity, added
+from dbops.findings.fix import join_fixes
 from dbops.ownership.naming import is_made_up
 from dbops.ownership.operations import with_operation
 from dbops.snapshot.amounts import format_bytes, plural
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from dbops.findings.finding import Finding
+    from dbops.findings.fix import Fix
     from dbops.ownership.owners import Owners
     from dbops.snapshot.schema import Schema
 
@@ -98,9 +99,10 @@ def _rolled_up(groups: Iterable[Sequence[Finding]], owners: Owners) -> Iterator[
 
     for group in groups:
         first, *others = sorted(group, key=age)
-        totals = {name: _total(group, name) for name in ("size_bytes", "writes")}
-        size_bytes = totals["size_bytes"]
-        size = "" if size_bytes is None else f" ({format_bytes(size_bytes)})"
+        fix = join_fixes([first.fix, *(finding.fix for finding in others)])
+        sums = added(group, ("size_bytes", "writes"))
+        size_bytes = sums.get("size_bytes")
+        size = f" ({format_bytes(size_bytes)})" if isinstance(size_bytes, int) else ""
         count = plural(len(group), "index", "indexes")
         repeat = "repeats" if len(group) == 1 else "repeat"
         message = (
@@ -112,26 +114,7 @@ def _rolled_up(groups: Iterable[Sequence[Finding]], owners: Owners) -> Iterator[
             first,
             message=message,
             severity=Severity.INFO,
-            evidence={"indexes": len(group), **{name: value for name, value in totals.items() if value is not None}},
-            fix=_together([first.fix, *(finding.fix for finding in others)]),
+            evidence={"indexes": len(group), **sums},
+            fix=fix and replace(fix, caution="; ".join(filter(None, (fix.caution, _CAUTION)))),
             rolled_up=tuple(finding.target.name for finding in others),
         )
-
-
-def _total(group: Sequence[Finding], name: str) -> int | None:
-    """Return the sum of a number in the findings' evidence; None when one of them does not know its own."""
-    amounts = [amount for finding in group if isinstance(amount := finding.evidence.get(name), int)]
-    return sum(amounts) if len(amounts) == len(group) else None
-
-
-def _together(fixes: Sequence[Fix | None]) -> Fix | None:
-    """Return one fix that does what all of `fixes` do; none when one of them is missing."""
-    known = [fix for fix in fixes if fix is not None]
-    if len(known) < len(fixes):
-        return None
-    return Fix(
-        sql=tuple(statement for fix in known for statement in fix.sql),
-        undo=tuple(statement for fix in reversed(known) for statement in fix.undo),
-        in_transaction=all(fix.in_transaction for fix in known),
-        caution=_CAUTION,
-    )

@@ -14,8 +14,9 @@ from dbops.ownership.source import literal, strings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dbops.findings.changes import CreateIndex, DropIndex
+    from dbops.findings.changes import CreateIndex, DropIndex, ReplaceIndex
     from dbops.ownership.place import Place
+    from dbops.ownership.source import Source
     from dbops.ownership.tables import AnyField
     from dbops.snapshot import rows
 
@@ -77,6 +78,44 @@ def drop_index(change: DropIndex, place: Place) -> str | None:
     return place.run_sql(change.fix().sql, change.fix().undo).with_remarks()
 
 
+def replace_index(change: ReplaceIndex, place: Place) -> str | None:
+    """Return the operation that puts a smaller index in the place of one that leaves nothing out.
+
+    None where the models have no place for it: on partitions, in a table that Django makes by itself, for one of a
+    text field's two indexes, and where the model says more of the index than its field.
+    """
+    index = place.index(change.drop.schema, change.drop.name)
+    if index is None or not index.is_valid or change.create.is_partitioned:
+        return None
+    fix = change.fix()
+    database = place.run_sql(fix.sql, fix.undo)
+    old = place.meta_index(change.drop.name)
+    if old is None and not is_made_up(index.name):
+        return database.with_remarks()
+    fields = place.fields(change.create.columns)
+    if not fields:
+        return None
+    text = _leaving_out_nulls(fields[0].name, change.create.name)
+    state, remarks = [source.operation("AddIndex", place.model, text)], [f"in {place.name}.Meta.indexes: {text}"]
+    if old is not None:
+        if list(old.fields) != [fields[0].name] or old.opclasses or old.include:
+            return None
+        state.append(source.operation("RemoveIndex", place.model, literal(change.drop.name)))
+        remarks.append(f"no longer there: {literal(change.drop.name)}")
+    else:
+        altered = _without_own_index(place, index)
+        if altered is None:
+            return None
+        state.append(altered)
+        remarks.append(f"in {place.name}.{fields[0].name}: db_index=False")
+    return source.separate(state, database).with_remarks(*remarks)
+
+
+def _leaving_out_nulls(field: str, name: str) -> str:
+    condition = f"models.Q({field}__isnull=False)"
+    return f"models.Index(fields={strings([field])}, name={literal(name)}, condition={condition})"
+
+
 def _drop_declared(change: DropIndex, place: Place) -> str | None:
     """Return the operation that drops an index of Meta.indexes, or the one of a constraint that has no other form."""
     name = literal(change.name)
@@ -108,24 +147,34 @@ def _indexed_field(place: Place, index: rows.Index) -> AnyField | None:
 def _drop_field_index(change: DropIndex, place: Place, index: rows.Index, field: AnyField) -> str | None:
     """Return the operation that takes `db_index` from a field.
 
-    AlterField would do the same, and drop, add and validate a foreign key besides; so it only tells the state. A
-    foreign key keeps its own index unless the model declares another one that starts with it. A text field's two
+    A foreign key keeps its own index unless the model declares another one that starts with it.
+    """
+    if field.is_relation and not _is_covered(place, field):
+        return None
+    state = _without_own_index(place, index)
+    if state is None:
+        return None
+    operation = source.separate(state, place.run_sql(change.fix().sql, change.fix().undo))
+    return operation.with_remarks(f"in {place.name}.{field.name}: db_index=False")
+
+
+def _without_own_index(place: Place, index: rows.Index) -> Source | None:
+    """Return the operation that takes from a field the `db_index` that `index` was made for, for the models' state.
+
+    AlterField would drop, add and validate a foreign key besides, were it to change the database. A text field's two
     indexes stay: the model can only give up both, and nothing is known against the other.
     """
+    field = _indexed_field(place, index)
     of_field = [
         one for one in place.schema.indexes_of(place.row.oid) if one.keys == index.keys and is_made_up(one.name)
     ]
-    if field.unique or any(one.name.endswith("_like") for one in of_field):
-        return None
-    if field.is_relation and not _is_covered(place, field):
+    if field is None or field.unique or any(one.name.endswith("_like") for one in of_field):
         return None
     try:
         altered = source.field(source.changed(field, db_index=False))
     except ValueError:
         return None
-    state = source.operation("AlterField", place.model, literal(field.name), altered.text, imports=altered.imports)
-    operation = source.separate(state, place.run_sql(change.fix().sql, change.fix().undo))
-    return operation.with_remarks(f"in {place.name}.{field.name}: db_index=False")
+    return source.operation("AlterField", place.model, literal(field.name), altered.text, imports=altered.imports)
 
 
 def _declared(place: Place, fields: Sequence[AnyField]) -> str | None:

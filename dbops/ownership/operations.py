@@ -11,13 +11,14 @@ from dbops.findings.changes import (
     CreateIndex,
     DropConstraint,
     DropIndex,
+    ReplaceIndex,
     Statements,
     TextsToUuid,
     ValidateConstraint,
 )
 from dbops.ownership.column_types import change_types, texts_to_uuid
 from dbops.ownership.constraints import drop_constraint, validate_constraint
-from dbops.ownership.indexes import create_index, drop_index, named_for_model
+from dbops.ownership.indexes import create_index, drop_index, named_for_model, replace_index
 from dbops.ownership.place import Place
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _operation(change: Change, place: Place) -> str | None:  # noqa: ARG001
 
 _operation.register(CreateIndex, create_index)
 _operation.register(DropIndex, drop_index)
+_operation.register(ReplaceIndex, replace_index)
 _operation.register(ValidateConstraint, validate_constraint)
 _operation.register(DropConstraint, drop_constraint)
 _operation.register(ChangeTypes, change_types)

@@ -86,7 +86,7 @@ class Owners:
         """Return the owner of what lies at `location`; without one it is the server's."""
         if location is None:
             return Owner(ownership=Ownership.SERVER)
-        table = self.table(schema, location.table_oid)
+        table = self.table(schema, location.table_oid) if location.model is None else self._of_model(location.model)
         if table is None:
             found = schema.tables.get(location.table_oid)
             is_bookkeeping = found is not None and found.name in self._bookkeeping
@@ -102,10 +102,17 @@ class Owners:
         )
 
     def of_migration(self, label: str) -> Owner:
-        """Return the owner of a migration, `shop.0001_initial`; where no such app is installed it is unmanaged."""
+        """Return the owner of a migration, `shop.0001_initial`; where no such app is installed it is unmanaged.
+
+        Whoever wrote it, it is the project's own to apply.
+        """
         app_label, _, name = label.partition(".")
-        ownership = self._apps.get(app_label, Ownership.UNMANAGED)
+        ownership = Ownership.MINE if app_label in self._apps else Ownership.UNMANAGED
         return Owner(ownership=ownership, app_label=app_label, migration=name)
+
+    def _of_model(self, label: str) -> ModelTable | None:
+        """Return the table that a model would have, by the model's label."""
+        return next((table for table in self._tables if table.model._meta.label == label), None)
 
     def _find(self, schema: Schema) -> dict[int, ModelTable]:
         """Return the models' tables by oid; a managed model goes before an unmanaged one that reads the same table."""

@@ -79,13 +79,15 @@ def run_sql(sql: Sequence[str], reverse_sql: Sequence[str] | None) -> Source:
     return operation("RunSQL", _statements(sql), f"reverse_sql={back}")
 
 
-def separate(state: Source, database: Source) -> Source:
-    """Return an operation that tells the models' state one thing and the database another."""
+def separate(state: Source | Sequence[Source], database: Source) -> Source:
+    """Return an operation that tells the models' state one thing, or several, and the database another."""
+    states = [state] if isinstance(state, Source) else state
     arguments = [
-        _indented("state_operations=", [state.text], "[]"),
+        _indented("state_operations=", [one.text for one in states], "[]"),
         _indented("database_operations=", [database.text], "[]"),
     ]
-    return operation("SeparateDatabaseAndState", *arguments, imports=state.imports | database.imports)
+    imports = database.imports.union(*(one.imports for one in states))
+    return operation("SeparateDatabaseAndState", *arguments, imports=imports)
 
 
 def _statements(statements: Sequence[str]) -> str:

@@ -99,7 +99,7 @@ def missing_grants(results: Iterable[CheckResult], role: str | None, grants: Map
     name = quote_ident(role) if role else "its_role"
     refused = [result.check for result in results if result.reason and _NO_RIGHT.search(result.reason)]
     missing = [grant.format(role=name, schema="public") for check in refused for grant in grants.get(check, ())]
-    return [f"{grant} (so for every schema)" if " SCHEMA " in grant else grant for grant in dict.fromkeys(missing)]
+    return [f"{grant} -- so for every schema" if " SCHEMA " in grant else grant for grant in dict.fromkeys(missing)]
 
 
 def _lines(results: Iterable[CheckResult]) -> list[str]:

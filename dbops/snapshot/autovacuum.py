@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from dbops.snapshot.amounts import plural
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -44,15 +42,25 @@ class Autovacuum:
         """Whether autovacuum works through the tables; it needs the counters of changes."""
         return self._word("autovacuum") == "on" and self._word("track_counts") == "on"
 
-    def hindrance(self, reloptions: Sequence[str], running: Iterable[RunningVacuum]) -> str | None:
-        """Return what keeps autovacuum from a table, in words that can follow "but"; None when nothing is known to."""
+    @property
+    def workers(self) -> int:
+        """How many tables autovacuum works at at once."""
+        return round(self._number("autovacuum_max_workers"))
+
+    def hindrance(
+        self, reloptions: Sequence[str], running: Iterable[RunningVacuum], *, what: str = "this table"
+    ) -> str | None:
+        """Return what keeps autovacuum from `what`, in words that can follow "but"; None when nothing is known to.
+
+        Its workers are all busy when so many of `running` are known to be its own: others do a vacuum by hand.
+        """
         if not self.is_on:
             return "it is off"
         if is_switched_off(reloptions):
-            return "it is switched off for this table"
-        busy, workers = len({vacuum.pid for vacuum in running}), round(self._number("autovacuum_max_workers"))
-        if busy >= workers:
-            return f"{plural(busy, 'vacuum')} are at work already, and autovacuum_max_workers is {workers}"
+            return f"it is switched off for {what}"
+        busy = len({vacuum.pid for vacuum in running if vacuum.is_autovacuum})
+        if busy >= self.workers:
+            return f"its workers are all busy (autovacuum_max_workers is {self.workers})"
         return None
 
     def vacuum_trigger(self, row_estimate: int | None, reloptions: Sequence[str]) -> int:

@@ -23,6 +23,7 @@ class IndexCosts:
         self._schema = schema
         self._tables = {row.oid: row for row in table_statistics or ()}
         self._scans = {row.oid: row.scans for row in index_statistics or ()}
+        self._entries = {row.oid: row.entries_read for row in index_statistics or ()}
 
     def writes(self, index: Index) -> int | None:
         """Return how many entries were written: one for every insert and every update that was not HOT.
@@ -41,6 +42,12 @@ class IndexCosts:
         counted = [self._scans.get(leaf.oid) for leaf in self._schema.index_leaves(index)]
         known = [scans for scans in counted if scans is not None]
         return sum(known) if known and len(known) == len(counted) else None
+
+    def entries_per_scan(self, index: Index) -> float | None:
+        """Return how many entries a scan returned on average; None where there was none, or nobody knows."""
+        scans, counted = self.scans(index), [self._entries.get(leaf.oid) for leaf in self._schema.index_leaves(index)]
+        known = [entries for entries in counted if entries is not None]
+        return sum(known) / scans if scans and len(known) == len(counted) else None
 
     def evidence(self, index: Index) -> dict[str, int | float | str]:
         """Return what is known as a finding's evidence: `size_bytes`, `writes`, `scans`."""

@@ -28,10 +28,8 @@ class IndexNames:
 
     def __init__(self, schema: Schema) -> None:
         self._taken: dict[str, set[str]] = defaultdict(set)
-        for table in schema.tables.values():
-            self._taken[table.schema].add(table.name)
-        for index in schema.indexes.values():
-            self._taken[index.schema].add(index.name)
+        for name, taken in schema.names_taken.items():
+            self._taken[name] |= taken
         self._given: dict[tuple[str, ...], str] = {}
 
     def name(self, table: Table, columns: Sequence[str]) -> str:

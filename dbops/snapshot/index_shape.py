@@ -94,6 +94,11 @@ def shape_of(index: Index) -> Shape | None:
     )
 
 
+def is_plain(index: Index) -> bool:
+    """Return whether `index` consists of columns alone: nothing of it has to be printed, its shape is always known."""
+    return index.method in _WITHOUT_PARAMETERS and not (index.is_partial or index.has_expressions)
+
+
 def is_usable(index: Index) -> bool:
     """Return whether queries can use `index`: it is built, kept up to date, and not being dropped."""
     return index.is_valid and index.is_ready and index.is_live

@@ -33,6 +33,10 @@ class TableColumn:
     table: Table
     column: Column
 
+    def __hash__(self) -> int:
+        # What a set of thousands of them goes by; the fields of both rows would take as long as all the rest.
+        return hash((self.table.oid, self.column.number))
+
     @property
     def name(self) -> str:
         """The column's target: `schema.table.column`."""
@@ -64,6 +68,18 @@ def declared(schema: Schema, table_oid: int, number: int) -> TableColumn | None:
         return TableColumn(table, column)
     above = schema.column_named(root.oid, column.name)
     return TableColumn(root, above) if above is not None else None
+
+
+def is_unique_alone(schema: Schema, table_oid: int, number: int) -> bool:
+    """Whether the column alone is unique, by an index that every INSERT has to satisfy (an invalid one counts, too)."""
+    return any(
+        index.is_unique
+        and index.is_ready
+        and index.keys == (number,)
+        and not index.is_partial
+        and not index.has_expressions
+        for index in schema.indexes_of(table_oid)
+    )
 
 
 def referring(schema: Schema, columns: Iterable[TableColumn]) -> list[TableColumn]:
@@ -108,8 +124,11 @@ def _sizes(schema: Schema, table: Table) -> Iterator[int | None]:
 def _reached(start: list[TableColumn], neighbours: Callable[[TableColumn], Iterable[TableColumn]]) -> list[TableColumn]:
     """Return `start` and what can be reached from it, the nearest first."""
     reached = list(dict.fromkeys(start))
+    known = set(reached)
     for one in reached:  # grows while it is walked
-        reached += [other for other in dict.fromkeys(neighbours(one)) if other not in reached]
+        further = [other for other in dict.fromkeys(neighbours(one)) if other not in known]
+        known.update(further)
+        reached += further
     return reached
 
 

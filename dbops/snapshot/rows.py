@@ -13,24 +13,35 @@ from dbops.snapshot.names import qualified
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """The server and the session that looked; always exactly one row."""
+    """The server and the session that looked; always exactly one row.
+
+    `role` is whose rights the statements run with, `session_role` who logged in and has the settings: two roles where
+    one is set on the way in (Django's assume_role). `provider` is a key of `dbops.snapshot.providers.PROVIDERS`, None
+    where nothing gives a provider away.
+    """
 
     version: str
     version_num: int
     database: str
-    database_size_bytes: int | None
-    encoding: str
     is_standby: bool
     role: str
+    session_role: str
     is_superuser: bool
     is_monitor: bool
     search_path: tuple[str, ...]
-    started_at: datetime
+    provider: str | None
     observed_at: datetime
 
     @property
     def major(self) -> int:
         return self.version_num // 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseSize:
+    """How large the database is on disk, all its files together; always exactly one row."""
+
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +83,11 @@ class Table:
     def qualified_name(self) -> str:
         return qualified(self.schema, self.name)
 
+    @property
+    def own_rows(self) -> str:
+        """The table in a FROM, without the rows of tables that inherit from it: no index of it knows those."""
+        return f"ONLY {self.qualified_name}" if self.kind != "p" and self.has_children else self.qualified_name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
@@ -103,6 +119,7 @@ class Column:
 class Index:
     """An index. Tuples run over the key columns, then (in `columns` alone) the INCLUDE columns.
 
+    `toast_of` is None but for an index of a TOAST table, of which only invalid ones are listed: the table whose it is.
     `columns` holds column numbers, 0 for an expression; `options` is pg_index.indoption (1 = DESC, 2 = NULLS FIRST).
     `predicate`, `expressions` and `definition` are None when the table was locked, though `is_partial` and
     `has_expressions` are always known. `is_being_built` is None where this session cannot tell.
@@ -110,6 +127,7 @@ class Index:
 
     oid: int
     table_oid: int
+    toast_of: int | None
     schema: str
     name: str
     kind: str
@@ -134,7 +152,6 @@ class Index:
     predicate: str | None
     expressions: str | None
     definition: str | None
-    storage: tuple[str, ...]
     constraint_oid: int | None
     parent_oid: int | None
     is_being_built: bool | None
@@ -152,6 +169,11 @@ class Index:
     def included(self) -> tuple[int, ...]:
         """The INCLUDE columns."""
         return self.columns[self.key_count :]
+
+    @property
+    def sorts_all_by(self) -> int | None:
+        """The column (0: an expression) whose smallest and largest value it gives without reading the table."""
+        return self.columns[0] if self.method == "btree" and self.is_valid and not self.is_partial else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,10 +217,6 @@ class Sequence:
     maximum: int
     increment: int
     cycles: bool
-    persistence: str
-    owner_table_oid: int | None
-    owner_column: int | None
-    is_identity: bool
     used_by: tuple[tuple[int, ...], ...]
     extension: str | None
     is_readable: bool
@@ -267,10 +285,11 @@ class TableStatistics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexStatistics:
-    """An index's counters since its statistics were last reset."""
+    """An index's counters since its statistics were last reset: scans, and the entries that these returned."""
 
     oid: int
     scans: int
+    entries_read: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,7 +299,6 @@ class DjangoSettings:
     `is_asgi_only` says that they name an ASGI application and no WSGI application.
     """
 
-    version: str
     use_tz: bool
     debug: bool
     is_asgi_only: bool = False

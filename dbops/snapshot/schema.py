@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from dbops.snapshot.names import qualified, truncate_name
@@ -72,6 +73,16 @@ class Schema:
             sizes=seen.pop("relation_sizes"),
             **seen,
         )
+
+    @cached_property
+    def names_taken(self) -> Mapping[str, frozenset[str]]:
+        """The names of tables and indexes, by schema: a new one must have another."""
+        taken: dict[str, set[str]] = defaultdict(set)
+        for table in self.tables.values():
+            taken[table.schema].add(table.name)
+        for index in self.indexes.values():
+            taken[index.schema].add(index.name)
+        return {schema: frozenset(names) for schema, names in taken.items()}
 
     def roots(self) -> Iterator[rows.Table]:
         """Iterate over the tables that are not partitions and do not belong to an extension."""

@@ -35,9 +35,18 @@ class SessionSecurity(RoleAttributes):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReachableRole(RoleAttributes):
-    """A role with such attributes that the one who logged in may SET ROLE to, by being a member of `via`."""
+    """A role with such attributes that the one who logged in may become, or a predefined one whose rights it has.
+
+    It gets there by being a member of `via`. `grantor` is who granted that; `is_admin`, `inherits` and `can_set` are
+    the options it was granted with: a grant by another is another row. Before 16 there is one grant, whose grantor does
+    not matter, and ADMIN is the only option: the others are None.
+    """
 
     via: str
+    grantor: str | None
+    is_admin: bool
+    inherits: bool | None
+    can_set: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,20 +91,25 @@ class DefinerFunction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowSecurity:
-    """A table that has policies or row-level security; `is_forced` lets it hold for the table's owner, too."""
+    """A table that has policies or row-level security; `is_forced` lets it hold for the table's owner, too.
+
+    `is_own`: the role that looked owns it, itself or as a member of the owner, and is not above all policies anyhow.
+    """
 
     table_oid: int
     is_enabled: bool
     is_forced: bool
+    is_own: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A row-level security policy. `command` is `*` all, `r` SELECT, `a` INSERT, `w` UPDATE, `d` DELETE.
 
-    `roles` is empty where it holds for everybody. The expressions are None where there are none, or where the table was
-    locked (`is_readable` is False then). `stable_calls` are calls, as the expressions print them, of functions without
-    arguments that are STABLE and not the system's.
+    `roles` is empty where it holds for everybody; `is_for_us` says whether it holds for the role that looked. The
+    expressions are None where there are none, or where the table was locked (`is_readable` is False then).
+    `stable_calls` are calls, as the expressions print them, of functions without arguments that are STABLE and not the
+    system's.
     """
 
     oid: int
@@ -104,6 +118,7 @@ class Policy:
     command: str
     is_permissive: bool
     roles: tuple[str, ...]
+    is_for_us: bool
     is_readable: bool
     using: str | None
     with_check: str | None

@@ -37,16 +37,17 @@ def own_end(sequence: Sequence) -> int:
     return sequence.maximum if sequence.increment > 0 else sequence.minimum
 
 
-def room(sequence: Sequence, last_value: int, *, limit: int, is_called: bool = True) -> Room:
+def room(sequence: Sequence, last_value: int, *, limit: int, is_called: bool = True, begin: int | None = None) -> Room:
     """Return how far the sequence is on its way to `limit`, counted in the values that it hands out.
 
-    Where the limit is a type's, the way begins at 1 (-1, counting down), or at the sequence's bound or start where
-    that comes earlier or leaves no choice: what was begun at 2,000,000,000 has as little left as what came to it one by
-    one. Where somebody chose the limit, they chose the start too, and the way begins there.
+    The way begins at `begin` where that is given. Where the limit is a type's, it begins at 1 (-1, counting down), or
+    at the sequence's bound or start where that comes earlier or leaves no choice: what was begun at 2,000,000,000 has
+    as little left as what came to it one by one. Where somebody chose the limit, they chose the start too, and the way
+    begins there.
     """
     sign, step = (1, sequence.increment) if sequence.increment > 0 else (-1, -sequence.increment)
-    start, last = sign * sequence.start, sign * last_value
-    if limit in _TYPE_ENDS:
+    start, last = sign * (sequence.start if begin is None else begin), sign * last_value
+    if limit in _TYPE_ENDS and begin is None:
         first_possible = sequence.minimum if sign > 0 else -sequence.maximum
         start = min(start, max(first_possible, 1))
     given = 1 if is_called else 0

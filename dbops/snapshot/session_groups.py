@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dbops.snapshot.session_rows import CLIENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from dbops.snapshot.session_rows import Session
+
+_HIDDEN: Final = "this role may not see what they do: GRANT pg_monitor TO it"
+_UNTRACKED: Final = "track_activities is off for them"
 
 
 def by_account(sessions: Iterable[Session]) -> dict[str, list[Session]]:
@@ -22,13 +25,10 @@ def by_account(sessions: Iterable[Session]) -> dict[str, list[Session]]:
     return dict(found)
 
 
-def why_unseen(session: Session) -> str | None:
-    """Return why it is not known what the session does; None where it is."""
-    if session.is_hidden:
-        return "this role may not see what they do: GRANT pg_monitor TO it"
-    if session.state == "disabled":
-        return "track_activities is off for them"
-    return None
+def why_unseen(sessions: Collection[Session]) -> list[str]:
+    """Return the reasons why it is not known what some of the sessions do; none where it is known of all."""
+    hidden = {_HIDDEN for session in sessions if session.is_hidden}
+    return sorted(hidden | {_UNTRACKED for session in sessions if session.state == "disabled"})
 
 
 def session_evidence(sessions: Sequence[Session]) -> dict[str, int | float | str]:

@@ -9,18 +9,14 @@ from dataclasses import dataclass
 class Setting:
     """A setting as a new session of the role that looked begins with it, in the database that was looked at.
 
-    `value` is in units of `unit` (`8kB`, `ms`, … or None), numbers and switches as pg_settings writes them. `source` is
-    where the value comes from (`default`, `configuration file`, `database`, `user`, `client` for what the connection's
+    `value` is in the setting's own unit, numbers and switches as pg_settings writes them. `source` is where the value
+    comes from (`default`, `configuration file`, `database`, `user`, `client` for what the connection's
     own options say, …): nothing that the look has set for itself shows here. `context` says who may change it
-    and when (`postmaster`: only a restart does). `boot_value` is the built-in default. `is_pending` marks a value that
-    was changed in the configuration file and waits for a restart. A setting that only superusers and members of
-    pg_read_all_settings may see is absent for others.
+    and when (`postmaster`: only a restart does). A setting that only superusers and members of pg_read_all_settings may
+    see is absent for others.
     """
 
     name: str
     value: str | None
-    unit: str | None
     source: str
     context: str
-    boot_value: str | None
-    is_pending: bool

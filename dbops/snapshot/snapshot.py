@@ -7,15 +7,18 @@ from datetime import datetime  # noqa: TC003  read at run time by the codec
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dbops.snapshot import (
+    declared_rows,
     django_rows,
     integrity_rows,
     key_rows,
     migration_rows,
     relation_rows,
+    replication_rows,
     rows,
     security_rows,
     session_rows,
     setting_rows,
+    storage_rows,
     vacuum_rows,
 )
 
@@ -63,6 +66,20 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "key_ranges": key_rows.KeyRange,
     "loose_relations": relation_rows.LooseRelation,
     "orphan_samples": relation_rows.OrphanSample,
+    "declared_tables": declared_rows.DeclaredTable,
+    "declared_columns": declared_rows.DeclaredColumn,
+    "declared_indexes": declared_rows.DeclaredIndex,
+    "declared_constraints": declared_rows.DeclaredConstraint,
+    "declared_triggers": declared_rows.DeclaredTrigger,
+    "column_expressions": declared_rows.ColumnExpression,
+    "triggers": declared_rows.Trigger,
+    "other_relations": declared_rows.OtherRelation,
+    "normal_forms": declared_rows.NormalForm,
+    "column_statistics": storage_rows.ColumnStatistics,
+    "relation_pages": storage_rows.RelationPages,
+    "bloat_measurements": storage_rows.BloatMeasurement,
+    "database_size": rows.DatabaseSize,
+    "subscribed_tables": replication_rows.SubscribedTable,
 }
 
 

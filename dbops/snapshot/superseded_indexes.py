@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
-from dbops.snapshot.index_shape import Shape, enforced, is_usable, shape_of
+from dbops.snapshot.index_shape import Shape, enforced, is_plain, is_usable, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,12 +38,22 @@ class Superseded:
     twin: Index | None
 
 
-def superseded(schema: Schema) -> list[Superseded]:
+def superseded(schema: Schema) -> tuple[Superseded, ...]:
     """Return every index that could go, each once; what an entry names as kept is itself never listed.
 
     All of them may go together: whatever one of them serves or enforces, an index that stays does. The parts of a
     partitioned index are not listed, as they go with it; an index on a single partition is.
     """
+    if schema not in _known:
+        _known[schema] = tuple(_superseded(schema))
+    return _known[schema]
+
+
+#: What was found in a schema: two checks ask, and to compare all indexes takes a while.
+_known: WeakKeyDictionary[Schema, tuple[Superseded, ...]] = WeakKeyDictionary()
+
+
+def _superseded(schema: Schema) -> list[Superseded]:
     needed = {constraint.index_oid for constraint in schema.constraints.values() if constraint.type == "f"}
     found: list[Superseded] = []
     gone: set[int] = set()
@@ -66,6 +77,7 @@ def incomparable(schema: Schema) -> list[Index]:
         for index in schema.indexes_of(table.oid)
         if index.parent_oid is None
         and is_usable(index)
+        and not is_plain(index)
         and shape_of(index) is None
         and any(
             other is not index and other.method == index.method and is_usable(other)
@@ -80,7 +92,9 @@ class _Candidates:
     def __init__(self, schema: Schema, indexes: Sequence[Index], needed: set[int | None]) -> None:
         self._schema = schema
         self._needed = needed
-        shapes = ((index, shape_of(index)) for index in indexes if is_usable(index))
+        usable = [index for index in indexes if is_usable(index)]
+        beginnings = Counter(map(_beginning, usable))
+        shapes = ((index, shape_of(index)) for index in usable if beginnings[_beginning(index)] > 1)
         self._indexes = [(index, shape) for index, shape in shapes if shape is not None]
 
     def duplicates(self) -> list[tuple[Index, Index]]:
@@ -155,6 +169,11 @@ class _Candidates:
             sum(option & _DESC for option in index.options),
             index.name,
         )
+
+
+def _beginning(index: Index) -> tuple[object, ...]:
+    """Return what two indexes must share if one is to serve in the other's place, and what is cheap to see."""
+    return index.method, index.is_partial, index.columns[:1], index.operator_classes[:1], index.collations[:1]
 
 
 def _choice(index: Index) -> int:

@@ -10,6 +10,7 @@ from dbops.analysis.runner import analyze
 from dbops.findings.finding import Finding, Kind, Tag, Target, Unseen
 from dbops.findings.report import Outcome
 from dbops.snapshot.snapshot import Snapshot, Unavailable
+from tests.setting_builders import a_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -54,6 +55,25 @@ def test_what_was_unseen_is_said_beside_a_finding() -> None:
     assert outcome(a_check(lambda: [A_FINDING, Unseen("public.a", "locked")])) == (Outcome.FOUND, "locked: public.a")
 
 
+def test_a_section_that_a_check_can_do_without_is_missed_aloud() -> None:
+    check = a_check(lambda tables: [A_FINDING], uses=("tables",))
+    snapshot = a_snapshot(tables=Unavailable("tables: statement timeout"))
+    assert outcome(check, snapshot) == (Outcome.FOUND, "tables: statement timeout")
+    silent = a_check(lambda tables: [], uses=("tables",))
+    assert outcome(silent, snapshot) == (Outcome.SKIPPED, "tables: statement timeout")
+    assert outcome(silent, a_snapshot()) == (Outcome.OK, None)
+    eloquent = a_check(lambda tables: [Unseen("public.a", "no SELECT on it")], uses=("tables",))
+    assert outcome(eloquent, snapshot)[1] == "no SELECT on it: public.a"
+
+
+def test_sizes_that_could_not_be_read_are_missed_by_checks_of_the_schema() -> None:
+    sections = dict.fromkeys(("tables", "columns", "indexes", "constraints"), ())
+    sizes = Unavailable("relation sizes: statement timeout")
+    snapshot = a_snapshot(**sections, server=a_server(), relation_sizes=sizes)
+    check = a_check(lambda schema: [A_FINDING], needs=("schema",))
+    assert outcome(check, snapshot) == (Outcome.FOUND, "relation sizes: statement timeout")
+
+
 def test_equal_reasons_are_said_once() -> None:
     unseen = [Unseen(f"public.t{number}", "no SELECT on it") for number in range(6)] + [Unseen("public.x", "locked")]
     assert outcome(a_check(lambda: unseen))[1] == (
@@ -78,7 +98,7 @@ def test_a_section_it_can_do_without_is_none() -> None:
         return ()
 
     without = a_snapshot(tables=Unavailable("permission denied"))
-    assert outcome(a_check(check, uses=("tables",)), without)[0] is Outcome.OK
+    assert outcome(a_check(check, uses=("tables",)), without) == (Outcome.SKIPPED, "permission denied")
     assert given == [None]
 
 

@@ -14,7 +14,7 @@ from dbops.collect.session import Session
 from dbops.embedded.postgres import Cluster
 from dbops.findings.finding import Finding, Kind, Severity, Target
 from dbops.snapshot.integrity_rows import ChecksumFailures
-from tests.setting_builders import a_setting
+from tests.setting_builders import a_server, a_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def a_count(failures: int | None, database: str | None = "shop", at: datetime | 
 
 
 def test_any_damaged_page_is_a_red_emergency() -> None:
-    (found,) = check((a_count(2, at=NOON), a_count(0, None)), KEPT)
+    (found,) = check((a_count(2, at=NOON), a_count(0, None)), KEPT, a_server())
     assert found.target == Target(Kind.DATABASE, "shop")
     assert (found.severity, found.is_red) == (Severity.CRITICAL, True)
     assert found.evidence == {"failures": 2, "last_failure_at": "2026-11-20T12:00:07+00:00"}
@@ -42,19 +42,23 @@ def test_any_damaged_page_is_a_red_emergency() -> None:
 
 
 def test_the_shared_catalogues_are_told_apart() -> None:
-    (found,) = check((a_count(0), a_count(1, None)), KEPT)
+    (found,) = check((a_count(0), a_count(1, None)), KEPT, a_server())
     assert found.target.name == "pg_global"
     assert "1 time in the catalogues that all databases share:" in found.message
 
 
 def test_a_server_without_checksums_is_only_mentioned() -> None:
-    (found,) = check((a_count(None), a_count(None, None)), (a_setting("data_checksums", "off"),))
+    (found,) = check((a_count(None), a_count(None, None)), (a_setting("data_checksums", "off"),), a_server())
     assert found.target == Target(Kind.SETTING, "data_checksums")
     assert (found.severity, found.is_red) == (Severity.INFO, False)
 
 
+def test_silent_about_checksums_that_only_a_provider_could_switch_on() -> None:
+    assert list(check((a_count(None),), (a_setting("data_checksums", "off"),), a_server(provider="neon"))) == []
+
+
 def test_silent_about_pages_that_were_never_wrong() -> None:
-    assert list(check((a_count(0), a_count(0, None)), KEPT)) == []
+    assert list(check((a_count(0), a_count(0, None)), KEPT, a_server())) == []
 
 
 @pytest.fixture

@@ -3,40 +3,25 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
 from dbops.checks.invalid_index import check
-from dbops.findings.finding import Finding, Kind, Severity, Target, Unseen
+from dbops.findings.finding import Finding, Kind, Location, Severity, Target, Unseen
 from dbops.findings.report import Outcome
-from dbops.snapshot.rows import RelationSize, Server
+from dbops.snapshot.rows import RelationSize
 from tests.builders import a_column, a_constraint, a_schema, a_table, an_index, statistics_of
 from tests.looking import apply, look
+from tests.setting_builders import SERVER
 
 if TYPE_CHECKING:
     from tests.servers import Database
 
 CHECK = "invalid_index"
-TABLE = "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, b int)"
+TABLE = "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, b int, c text)"
 MARK = "UPDATE pg_index SET indisvalid = false, indisready = %s, indislive = %s WHERE indexrelid = %s::regclass"
-
-SERVER = Server(
-    version="18.6",
-    version_num=180006,
-    database="shop",
-    database_size_bytes=None,
-    encoding="UTF8",
-    is_standby=False,
-    role="app",
-    is_superuser=False,
-    is_monitor=False,
-    search_path=("public",),
-    started_at=datetime(2026, 1, 1, tzinfo=UTC),
-    observed_at=datetime(2026, 1, 2, tzinfo=UTC),
-)
 
 
 def said(*objects: Any, **sections: Any) -> list[Finding | Unseen]:
@@ -254,6 +239,42 @@ def test_what_an_interrupted_reindex_left_is_dropped(database: Database) -> None
     apply(database, found.fix)
     assert look(database, CHECK).result.outcome is Outcome.OK
     assert database.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_a'::regclass") == [(True,)]
+
+
+def test_what_an_interrupted_reindex_left_of_the_toast_table_is_dropped(database: Database) -> None:
+    database.execute(TABLE)
+    interrupted(database, "REINDEX TABLE CONCURRENTLY t")
+    ((toast,),) = database.execute("SELECT reltoastrelid::regclass::text FROM pg_class WHERE relname = 't'")
+    seen = look(database, CHECK)
+    left, other = seen.findings
+    assert seen.targets == [f"{toast}_index_ccnew", "public.t_pkey_ccnew"]
+    assert left.message.endswith("It belongs to the TOAST table of public.t.")
+    assert left.fix is not None
+    owner = database.create_role(f"{database.name}_owner")
+    database.execute(f"ALTER TABLE t OWNER TO {owner}")
+    assert look(database, CHECK, role=owner).targets == seen.targets
+    with database.connect(owner) as theirs, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        theirs.execute(left.fix.sql[0])
+    for one in (left, other):
+        apply(database, one.fix)
+    assert look(database, CHECK).result.outcome is Outcome.OK
+    assert database.execute(f"SELECT indisvalid FROM pg_index WHERE indrelid = '{toast}'::regclass") == [(True,)]
+
+
+def test_one_of_a_toast_table_says_whose_it_is() -> None:
+    index = an_index(
+        9, "pg_toast_1_index_ccnew", schema="pg_toast", table_oid=8, toast_of=1, is_valid=False, is_being_built=False
+    )
+    found = finding(index)
+    assert found.target.name == "pg_toast.pg_toast_1_index_ccnew"
+    assert found.message == (
+        "An interrupted REINDEX CONCURRENTLY left this unfinished copy behind; no query uses it. Every long value that "
+        "is stored writes it nevertheless. It belongs to the TOAST table of public.task."
+    )
+    assert found.location == Location(table_oid=1)
+    assert found.fix is not None
+    assert found.fix.sql == ("DROP INDEX CONCURRENTLY pg_toast.pg_toast_1_index_ccnew;",)
+    assert "a superuser" in str(found.fix.caution)
 
 
 def test_an_interrupted_drop_is_finished(database: Database) -> None:

@@ -8,6 +8,7 @@ import pytest
 from dbops.checks.lagging_sequence import check
 from dbops.findings.finding import Basis, Finding, Kind, Severity, Target, Unseen
 from dbops.findings.report import Outcome
+from dbops.snapshot.replication_rows import SubscribedTable
 from dbops.snapshot.rows import Sequence, SequenceKey, SequenceValue
 from tests.builders import a_column, a_schema, a_sequence, a_table, an_index
 from tests.checks.mending import assert_mends
@@ -178,6 +179,34 @@ def test_a_full_sequence_is_another_checks_matter() -> None:
     assert said(9, 9, sequence=a_sequence(maximum=8), last_value=8, is_called=True) == []
 
 
+SUBSCRIBED = (SubscribedTable(table_oid=1),)
+
+
+def test_what_comes_by_a_subscription_lags_until_this_becomes_the_primary() -> None:
+    value = SequenceValue(sequence_oid=500, last_value=1, is_called=False, unseen=None)
+    key = SequenceKey(sequence_oid=500, table_oid=1, column=1, extreme_key=9, first_collision=1, unseen=None)
+    (found,) = check(a_schema(*TABLE, UNIQUE), (a_sequence(),), (value,), (key,), SUBSCRIBED)
+    assert isinstance(found, Finding)
+    assert found.severity is Severity.INFO
+    assert found.message.endswith(
+        "Its rows come by a subscription, which moves no sequence: set it before this becomes the primary."
+    )
+    assert found.fix is not None
+    assert found.fix.caution == "run it when the last rows have come, right before this becomes the primary"
+    (other,) = check(a_schema(*TABLE, UNIQUE), (a_sequence(),), (value,), (key,), (SubscribedTable(table_oid=2),))
+    assert isinstance(other, Finding)
+    assert other.severity is Severity.CRITICAL
+
+
+def test_a_partition_that_is_subscribed_to_stands_for_its_table() -> None:
+    schema = a_schema(a_table(kind="p"), a_column(), UNIQUE, a_table(2, "task_1", is_partition=True, parent_oid=1))
+    value = SequenceValue(sequence_oid=500, last_value=1, is_called=False, unseen=None)
+    key = SequenceKey(sequence_oid=500, table_oid=1, column=1, extreme_key=9, first_collision=1, unseen=None)
+    (found,) = check(schema, (a_sequence(),), (value,), (key,), (SubscribedTable(table_oid=2),))
+    assert isinstance(found, Finding)
+    assert found.severity is Severity.INFO
+
+
 def test_what_could_not_be_read_is_said() -> None:
     assert said(None, None, unseen="no SELECT on it") == [Unseen("public.task", "no SELECT on it")]
 
@@ -320,3 +349,23 @@ def test_a_role_that_may_not_read_the_rows_says_so(database: Database) -> None:
     looked = look(database, CHECK, role=role)
     assert (looked.findings, looked.result.outcome) == ([], Outcome.SKIPPED)
     assert looked.result.reason == "no SELECT on it: public.t"
+
+
+def test_a_subscriber_is_told_as_one_even_to_a_role_that_sees_no_subscription(database: Database) -> None:
+    database.execute("CREATE TABLE t (id serial PRIMARY KEY); CREATE TABLE own (id serial PRIMARY KEY)")
+    database.execute("INSERT INTO t VALUES (1); INSERT INTO own VALUES (1)")
+    # As the server itself keeps it: a publisher would have to be another server with wal_level = logical.
+    database.execute("CREATE SUBSCRIPTION s CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false)")
+    database.execute("INSERT INTO pg_subscription_rel SELECT oid, 't'::regclass, 'r', NULL FROM pg_subscription")
+    try:
+        role = database.create_role(f"{database.name}_reader", pg_monitor=True)
+        database.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+        database.execute(f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}")
+        for looks_as in (None, role):
+            found = {one.target.name: one.severity for one in look(database, CHECK, role=looks_as).findings}
+            assert found == {"public.t_id_seq": Severity.INFO, "public.own_id_seq": Severity.CRITICAL}
+        database.execute("REVOKE SELECT ON pg_subscription_rel FROM PUBLIC")
+        assert set(look(database, CHECK, role=role).targets) == set(found)
+    finally:
+        database.execute("ALTER SUBSCRIPTION s SET (slot_name = NONE)")
+        database.execute("DROP SUBSCRIPTION s")

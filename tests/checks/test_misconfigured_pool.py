@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -22,6 +18,7 @@ from dbops.findings.report import Outcome
 from dbops.snapshot.rows import DjangoSettings
 from dbops.snapshot.session_rows import ConnectionLimit, Pooling
 from tests.looking import look, snapshot_of
+from tests.pgbouncer import PORT
 from tests.security_builders import SESSION, a_database
 
 if TYPE_CHECKING:
@@ -34,11 +31,10 @@ if TYPE_CHECKING:
 CHECK = "misconfigured_pool"
 SERVER = ConnectionLimit(scope="server", name="max_connections", most=100, reserved=3)
 DIRECT, POOLED = Pooling(announced_pid=7, serving_pid=7), Pooling(announced_pid=7, serving_pid=8)
-PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
 def django(*, debug: bool = False, is_asgi_only: bool = False) -> tuple[DjangoSettings]:
-    return (DjangoSettings(version="6.1", use_tz=True, debug=debug, is_asgi_only=is_asgi_only),)
+    return (DjangoSettings(use_tz=True, debug=debug, is_asgi_only=is_asgi_only),)
 
 
 def findings(
@@ -158,34 +154,8 @@ def test_of_a_database_that_is_not_djangos_there_is_nothing_to_say(database: Dat
     assert look(database, CHECK).result.outcome is Outcome.SKIPPED
 
 
-@pytest.fixture
-def pooled(database: Database, place: Path) -> Iterator[str]:
-    """The DSN of the database behind a PgBouncer in transaction mode."""
-    if PGBOUNCER is None:
-        pytest.skip("there is no pgbouncer on this machine")
-    cluster = database.server.cluster
-    (place / "users").write_text('"postgres" ""')
-    (place / "ini").write_text(
-        f"[databases]\n* = host={cluster.socket_dir} port=5432\n"
-        f"[pgbouncer]\npool_mode = transaction\nauth_type = trust\nauth_file = {place}/users\n"
-        f"unix_socket_dir = {place}\nlisten_port = 6432\nlisten_addr =\nlogfile = {place}/log\n"
-    )
-    cluster.account.take(place)
-    user = cluster.account.uid if cluster.account.other else None
-    with subprocess.Popen(
-        [PGBOUNCER, place / "ini"], user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        while not (place / ".s.PGSQL.6432").exists():
-            assert process.poll() is None, (place / "log").read_text()
-            time.sleep(0.01)
-        try:
-            yield f"host={place} port=6432 user=postgres dbname={database.name}"
-        finally:
-            process.terminate()
-
-
-def test_a_pooler_gives_itself_away(database: Database, pooled: str) -> None:
-    with psycopg.connect(pooled, autocommit=True) as connection:
+def test_a_pooler_gives_itself_away(database: Database, pooler: Path) -> None:
+    with database.connect(host=str(pooler), port=PORT) as connection:
         session = Session(connection, psycopg.Error)
         behind = collect(session, alias=None, database="", sections=["pooling"]).section("pooling")
     direct = snapshot_of(database).section("pooling")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,13 +40,13 @@ SESSION = SessionSecurity(
 
 
 def django(*, debug: bool = False) -> tuple[DjangoSettings]:
-    return (DjangoSettings(version="6.1", use_tz=True, debug=debug),)
+    return (DjangoSettings(use_tz=True, debug=debug),)
 
 
 def findings(values: Mapping[str, str] | None = None, *, debug: bool = False, source: str = "default") -> list[Finding]:
     """What is said of a session with these limits, 0 where none is named."""
     given = {STATEMENT: "0", LOCK: "0", IDLE: "0", **(values or {})}
-    rows = tuple(a_setting(name, value, source=source, unit="ms") for name, value in given.items())
+    rows = tuple(a_setting(name, value, source=source) for name, value in given.items())
     return list(check(rows, a_server(), (SESSION,), django(debug=debug)))
 
 
@@ -62,6 +63,12 @@ def test_a_role_without_limits_is_told_once_with_all_that_is_missing() -> None:
         f"ALTER ROLE web IN DATABASE shop SET {IDLE} = '60s';",
     )
     assert found.fix.undo[0] == f"ALTER ROLE web IN DATABASE shop RESET {STATEMENT};"
+
+
+def test_a_role_is_named_as_sql_would_name_it() -> None:
+    settings = tuple(a_setting(name, "0", source="default") for name in (STATEMENT, LOCK, IDLE))
+    (found,) = check(settings, a_server(), (replace(SESSION, role="Web App"),), django())
+    assert found.target == Target(Kind.ROLE, '"Web App"')
 
 
 def test_in_development_it_is_only_mentioned() -> None:
@@ -97,7 +104,7 @@ def test_the_limits_are_given_to_the_role_and_taken_back(database: Database) -> 
     role = database.create_role(f"{database.name} Web")
     options: dict[str, Any] = {"role": role, "sections": {"django_settings": django()}}
     (found,) = look(database, CHECK, **options).findings
-    assert (found.target.name, found.severity) == (role, Severity.WARNING)
+    assert (found.target.name, found.severity) == (f'"{role}"', Severity.WARNING)
     assert_mends(database, CHECK, found, **options)
 
 

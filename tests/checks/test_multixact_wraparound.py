@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dbops.checks.multixact_wraparound import check
-from dbops.findings.finding import Finding, Kind, Severity, Target
+from dbops.findings.finding import Finding, Kind, Severity, Target, Unseen
+from dbops.snapshot.vacuum_rows import HIDDEN_HOLDERS
 from tests.checks.aged_server import MULTIXACTS, aged, run, told
 from tests.setting_builders import a_server
 from tests.vacuum_builders import a_database_age, a_holder, a_table_age, autovacuum_settings
@@ -22,7 +23,11 @@ FAILSAFE = 1_600_000_000
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
-def findings(age: int, *, settings: Any = None, **options: Any) -> list[Finding]:
+def findings(age: int, **options: Any) -> list[Finding]:
+    return [one for one in said(age, **options) if isinstance(one, Finding)]
+
+
+def said(age: int, *, settings: Any = None, **options: Any) -> list[Finding | Unseen]:
     ages = (a_database_age(xid_age=2_000_000_000, multixact_age=age),)
     return list(check(a_server(observed_at=NOW), settings or autovacuum_settings(), ages, **options))
 
@@ -73,6 +78,14 @@ def test_who_may_hold_them_is_named() -> None:
         "VACUUM may change nothing while it is held by the prepared transaction gid-7 "
         "and the session of web@report (pid 7)."
     )
+
+
+def test_where_sessions_are_hidden_nobody_knows_who_may_hold_them() -> None:
+    found, unseen = said(OLD, horizon_holders=(a_holder(pid=7, xid_age=5, is_hidden=True),))
+    assert isinstance(found, Finding)
+    assert "held by" not in found.message
+    assert unseen == Unseen("shop", HIDDEN_HOLDERS)
+    assert said(5, horizon_holders=(a_holder(pid=7, is_hidden=True),)) == []
 
 
 def test_a_server_that_is_old_is_red_and_young_after_the_fix(server: Server, place: Path) -> None:

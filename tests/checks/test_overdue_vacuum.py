@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -7,22 +8,26 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from dbops.checks.overdue_vacuum import check
+from dbops.embedded.postgres import Cluster
 from dbops.findings.finding import Basis, Confidence, Finding, Kind, Severity, Target, Unseen
 from dbops.findings.report import Outcome
 from dbops.snapshot.rows import RelationSize
-from dbops.snapshot.vacuum_rows import RunningVacuum
 from tests.builders import a_schema, a_table, statistics_of
 from tests.looking import apply, look, snapshot_of
+from tests.servers import Database, Server
+from tests.session_builders import wait_until
 from tests.setting_builders import a_server
-from tests.vacuum_builders import a_holder, a_toast_table, autovacuum_settings
+from tests.vacuum_builders import a_holder, a_toast_table, a_vacuum, autovacuum_settings
 
 if TYPE_CHECKING:
-    from tests.servers import Database
+    from collections.abc import Iterator
+    from pathlib import Path
 
 CHECK = "overdue_vacuum"
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 OFF = ("autovacuum_enabled=off",)
-BUSY = tuple(RunningVacuum(pid=pid, database="shop", table_oid=None) for pid in (1, 2, 3))
+BUSY = tuple(a_vacuum(pid) for pid in (1, 2, 3))
+TOAST_OFF = ("autovacuum_enabled=false",)
 
 
 def said(*objects: Any, dead_rows: int = 0, settings: Any = None, **options: Any) -> list[Finding | Unseen]:
@@ -62,24 +67,61 @@ def test_dead_rows_that_autovacuum_was_told_to_leave() -> None:
     [
         ({"settings": autovacuum_settings(autovacuum="off")}, "but it is off."),
         ({"settings": autovacuum_settings(track_counts="off")}, "but it is off."),
-        ({"running_vacuums": BUSY}, "but 3 vacuums are at work already, and autovacuum_max_workers is 3."),
+        ({"running_vacuums": BUSY}, "but its workers are all busy (autovacuum_max_workers is 3)."),
     ],
     ids=["off", "no counters", "busy"],
 )
 def test_what_hinders_autovacuum_is_said(options: dict[str, Any], cause: str) -> None:
     found = finding(dead_rows=20_000, **options)
     assert found.message.endswith(cause)
-    assert found.severity is Severity.WARNING
+    assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.HIGH)
+
+
+def test_vacuums_by_hand_keep_no_worker_busy_whether_they_are_many() -> None:
+    running = (*BUSY[:2], *(a_vacuum(pid, is_autovacuum=False) for pid in (7, 8, 9)))
+    found = finding(dead_rows=20_000, running_vacuums=running)
+    assert (found.severity, found.confidence) == (Severity.INFO, Confidence.LOW)
+    assert "has not come yet" in found.message
+
+
+def test_who_may_not_see_whose_the_vacuums_are_says_so_when_they_may_be_all_workers() -> None:
+    running = tuple(a_vacuum(pid, is_autovacuum=None) for pid in (7, 8, 9))
+    found, unseen = said(dead_rows=20_000, running_vacuums=running)
+    assert isinstance(found, Finding)
+    assert found.severity is Severity.INFO
+    assert unseen == Unseen(
+        "public.task", "this role may not see whether autovacuum's workers are all busy: GRANT pg_monitor TO it"
+    )
+    assert len(said(dead_rows=20_000, running_vacuums=running[:2])) == 1
 
 
 def test_a_vacuum_that_ran_in_vain_names_who_held_the_rows() -> None:
     vacuumed = statistics_of(live_rows=1, dead_rows=20_000, autovacuumed_at=NOON)
     holder = a_holder(pid=77, started_at=NOON - timedelta(hours=1))
     found = finding(table_statistics=(vacuumed,), horizon_holders=(holder,))
-    assert found.severity is Severity.WARNING
+    assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.MEDIUM)
     assert found.message.endswith("but cannot remove what the session of web@report (pid 77) may still look at.")
     assert found.fix is not None
     assert found.fix.caution == "removes little until the session of web@report (pid 77) has ended"
+
+
+@pytest.mark.parametrize(
+    ("xid_age", "severity"), [(0, Severity.INFO), (19_999, Severity.INFO), (20_000, Severity.WARNING)]
+)
+def test_a_long_transaction_is_named_only_when_its_snapshot_is_old(xid_age: int, severity: Severity) -> None:
+    """At READ COMMITTED every statement has its own."""
+    vacuumed = statistics_of(live_rows=1, dead_rows=20_000, autovacuumed_at=NOON)
+    holder = a_holder(xid_age=xid_age, started_at=NOON - timedelta(hours=1), held_since=NOON + timedelta(minutes=1))
+    found = finding(table_statistics=(vacuumed,), horizon_holders=(holder,))
+    assert found.severity is severity
+    assert found.confidence is (Confidence.MEDIUM if severity is Severity.WARNING else Confidence.LOW)
+
+
+def test_a_process_of_the_servers_own_is_called_what_it_is() -> None:
+    vacuumed = statistics_of(live_rows=1, dead_rows=20_000, autovacuumed_at=NOON)
+    worker = a_holder("process", "autovacuum worker", pid=7, started_at=NOON - timedelta(hours=1))
+    found = finding(table_statistics=(vacuumed,), horizon_holders=(worker,))
+    assert "what the autovacuum worker (pid 7) may still look at" in found.message
 
 
 @pytest.mark.parametrize(
@@ -96,6 +138,19 @@ def test_who_held_nothing_is_not_named(holder: Any) -> None:
     vacuumed = statistics_of(live_rows=1, dead_rows=20_000, vacuumed_at=NOON)
     found = finding(table_statistics=(vacuumed,), horizon_holders=(holder,))
     assert (found.severity, found.confidence) == (Severity.INFO, Confidence.LOW)
+
+
+def test_who_may_not_see_since_when_others_look_says_so() -> None:
+    vacuumed = statistics_of(live_rows=1, dead_rows=20_000, vacuumed_at=NOON)
+    hidden = a_holder(pid=77, xid_age=5, is_hidden=True)
+    _, unseen = said(table_statistics=(vacuumed,), horizon_holders=(hidden,))
+    assert unseen == Unseen(
+        "public.task", "this role may not see since when other sessions hold dead rows: GRANT pg_monitor TO it"
+    )
+    told = said(a_table(options=OFF), table_statistics=(vacuumed,), horizon_holders=(hidden,))
+    assert [type(one) for one in told] == [Finding]
+    elsewhere = a_holder(pid=77, xid_age=5, database="other", is_hidden=True)
+    assert len(said(table_statistics=(vacuumed,), horizon_holders=(elsewhere,))) == 1
 
 
 def test_an_old_slot_holds_the_rows_of_every_database() -> None:
@@ -157,6 +212,26 @@ def test_a_toast_table_goes_by_its_own_options_or_the_tables() -> None:
     assert finding(table, table_statistics=(statistics_of(),), toast_tables=(own,)).evidence["trigger_rows"] == 90
 
 
+@pytest.mark.parametrize(
+    ("of_table", "of_toast", "ending"),
+    [
+        ((), TOAST_OFF, "but it is switched off for its TOAST table."),
+        (OFF, (), "but it is switched off for its TOAST table."),
+        (OFF, ("autovacuum_enabled=true",), "which is as it should be for some minutes after many changes."),
+        ((), (), "which is as it should be for some minutes after many changes."),
+    ],
+)
+def test_a_toast_table_is_switched_off_by_its_own_options(
+    of_table: tuple[str, ...], of_toast: tuple[str, ...], ending: str
+) -> None:
+    found = finding(
+        a_table(options=of_table),
+        table_statistics=(statistics_of(),),
+        toast_tables=(a_toast_table(dead_rows=20_000, options=of_toast),),
+    )
+    assert found.message.endswith(ending)
+
+
 def test_a_table_is_told_with_its_toast_table() -> None:
     found = finding(a_table(options=OFF), dead_rows=20_000, toast_tables=(a_toast_table(dead_rows=11_000),))
     assert found.message.startswith("31,000 dead rows beside 40,000 live ones (11,000 of them in its TOAST table): ")
@@ -187,14 +262,9 @@ def test_inserted_rows_are_mentioned_where_something_hinders_autovacuum() -> Non
 
 
 def test_silent_while_a_vacuum_is_at_it_and_about_extensions() -> None:
-    now = (RunningVacuum(pid=5, database="shop", table_oid=1),)
+    now = (a_vacuum(database="shop", table_oid=1),)
     assert said(a_table(options=OFF), dead_rows=90_000, running_vacuums=now) == []
     assert said(a_table(options=OFF, extension="pg_cron"), dead_rows=90_000) == []
-
-
-def test_a_standby_counts_nothing() -> None:
-    (unseen,) = said(dead_rows=90_000, server=a_server(is_standby=True))
-    assert unseen == Unseen("shop", "a standby counts no dead rows: look at its primary")
 
 
 def count(database: Database, condition: str) -> None:
@@ -236,6 +306,21 @@ def test_dead_long_values_are_found_and_removed(database: Database) -> None:
     assert look(database, CHECK).findings == []
 
 
+def test_a_toast_table_that_autovacuum_was_told_to_leave(database: Database) -> None:
+    database.execute("CREATE TABLE letter (body text) WITH (toast.autovacuum_enabled = false)")
+    database.execute("ALTER TABLE letter SET (autovacuum_vacuum_insert_threshold = -1)")
+    database.execute("ALTER TABLE letter ALTER body SET STORAGE EXTERNAL")
+    database.execute("INSERT INTO letter SELECT repeat('x', 8000) FROM generate_series(1, 5000)")
+    database.execute("UPDATE letter SET body = body || 'y'")
+    database.execute("SELECT pg_stat_force_next_flush()")
+    database.execute("VACUUM (PROCESS_TOAST FALSE) letter")
+    (found,) = look(database, CHECK).findings
+    assert found.message.endswith("but it is switched off for its TOAST table.")
+    assert found.severity is Severity.WARNING
+    apply(database, found.fix)
+    assert look(database, CHECK).findings == []
+
+
 def test_who_holds_the_dead_rows_is_named_and_the_fix_works_when_he_is_gone(database: Database) -> None:
     database.execute("CREATE TABLE busy (id int) WITH (autovacuum_vacuum_threshold = 30000)")
     database.execute("ALTER TABLE busy SET (autovacuum_vacuum_insert_threshold = -1)")
@@ -250,9 +335,36 @@ def test_who_holds_the_dead_rows_is_named_and_the_fix_works_when_he_is_gone(data
     (found,) = look(database, CHECK, overdue_ratio=0.5).findings
     assert f"(pid {holder.info.backend_pid}) may still look at" in found.message
     assert found.severity is Severity.WARNING
+    bare = look(database, CHECK, role=database.create_role(f"{database.name}_bare"), overdue_ratio=0.5)
+    assert "GRANT pg_monitor" in str(bare.result)
+    assert [one.severity for one in bare.findings] == [Severity.INFO]
     holder.rollback()
     apply(database, found.fix)
     assert look(database, CHECK, overdue_ratio=0.5).findings == []
+
+
+def test_a_transaction_whose_snapshot_is_new_is_not_blamed(database: Database) -> None:
+    database.execute("CREATE TABLE busy (id int) WITH (autovacuum_vacuum_threshold = 30000)")
+    database.execute("ALTER TABLE busy SET (autovacuum_vacuum_insert_threshold = -1)")
+    database.execute("INSERT INTO busy SELECT generate_series(1, 20000)")
+    reader = database.connect(autocommit=False, application_name="report")
+    reader.execute("SELECT 1")
+    database.execute("VACUUM busy")
+    database.execute("DELETE FROM busy")
+    count(database, "relname = 'busy' AND n_dead_tup = 20000")
+    pid = reader.info.backend_pid
+    reader.pgconn.send_query(b"SELECT pg_sleep(60)")
+    while not database.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND backend_xmin IS NOT NULL", pid):
+        assert reader.info.transaction_status is TransactionStatus.ACTIVE
+    (found,) = look(database, CHECK, overdue_ratio=0.5).findings
+    holders = snapshot_of(database).section("horizon_holders")
+    reader.cancel()
+    while reader.pgconn.get_result() is not None:
+        pass
+    assert isinstance(holders, tuple)
+    assert pid in {holder.pid for holder in holders}
+    assert (found.severity, found.confidence) == (Severity.INFO, Confidence.LOW)
+    assert str(pid) not in found.message
 
 
 def test_a_vacuum_at_work_is_seen_by_everybody(database: Database) -> None:
@@ -277,4 +389,77 @@ def test_a_vacuum_at_work_is_seen_by_everybody(database: Database) -> None:
     assert looked.result.outcome is Outcome.OK
     assert isinstance(rows, tuple)
     (oid,) = database.execute("SELECT 'held'::regclass::oid::bigint")[0]
-    assert (pid, oid) in {(row.pid, row.table_oid) for row in rows}
+    assert (pid, oid, None) in {(row.pid, row.table_oid, row.is_autovacuum) for row in rows}
+
+
+def test_vacuums_by_hand_keep_no_worker_of_autovacuum_busy(database: Database) -> None:
+    database.execute("CREATE TABLE waits (id int) WITH (autovacuum_vacuum_threshold = 30000)")
+    database.execute("INSERT INTO waits SELECT generate_series(1, 20000)")
+    database.execute("DELETE FROM waits")
+    count(database, "relname = 'waits' AND n_dead_tup = 20000")
+    vacuums = []
+    for number in range(3):
+        database.execute(f"CREATE TABLE held_{number} (id int) WITH (autovacuum_enabled = off)")
+        database.execute(f"INSERT INTO held_{number} SELECT generate_series(1, 20000)")
+        database.execute(f"DELETE FROM held_{number}")
+        vacuum = database.connect()
+        vacuum.execute("SET vacuum_cost_delay = 100")
+        vacuum.execute("SET vacuum_cost_limit = 1")
+        vacuum.pgconn.send_query(f"VACUUM held_{number}".encode())
+        vacuums.append(vacuum)
+    pids = [vacuum.info.backend_pid for vacuum in vacuums]
+    while database.execute("SELECT count(*) FROM pg_stat_progress_vacuum WHERE pid = ANY (%s)", pids) != [(3,)]:
+        assert {vacuum.info.transaction_status for vacuum in vacuums} == {TransactionStatus.ACTIVE}
+    (found,) = look(database, CHECK, overdue_ratio=0.5).findings
+    bare = look(database, CHECK, role=database.create_role(f"{database.name}_bare"), overdue_ratio=0.5).result
+    for vacuum in vacuums:
+        vacuum.cancel()
+        while vacuum.pgconn.get_result() is not None:
+            pass
+    assert found.target.name == "public.waits"
+    assert (found.severity, found.confidence) == (Severity.INFO, Confidence.LOW)
+    assert "whether autovacuum's workers are all busy" in str(bare.reason)
+
+
+@pytest.fixture
+def prompt(server: Server, place: Path) -> Iterator[Database]:
+    """A database of a server whose autovacuum, a single worker, comes every second."""
+    account = server.cluster.account
+    account.take(place)
+    settings = {"autovacuum_naptime": "1s", "autovacuum_max_workers": "1"}
+    cluster = Cluster(place / "data", place / "socket", settings=settings, durable=False, account=account)
+    cluster.ensure_started(lambda _: [server.binaries])
+    try:
+        with ExitStack() as opened:
+            yield Database(Server(cluster, server.binaries), "postgres", opened)
+    finally:
+        cluster.stop()
+
+
+def test_workers_of_autovacuum_that_are_all_busy_are_seen(prompt: Database) -> None:
+    for table, options in (
+        ("waits", "autovacuum_vacuum_threshold = 30000, autovacuum_vacuum_insert_threshold = -1"),
+        ("slow", "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"),
+    ):
+        prompt.execute(f"CREATE TABLE {table} (id int) WITH ({options})")
+        prompt.execute(f"INSERT INTO {table} SELECT generate_series(1, 20000)")
+        prompt.execute(f"DELETE FROM {table}")
+        count(prompt, f"relname = '{table}' AND n_dead_tup = 20000")
+    wait_until(prompt, "pid IN (SELECT pid FROM pg_stat_progress_vacuum WHERE relid = 'slow'::regclass)")
+    (found,) = look(prompt, CHECK, overdue_ratio=0.5).findings
+    assert found.target.name == "public.waits"
+    assert found.message.endswith("but its workers are all busy (autovacuum_max_workers is 1).")
+    assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.HIGH)
+
+
+def test_a_worker_that_analyzes_holds_rows_by_the_name_of_what_it_is(prompt: Database) -> None:
+    quick = "FUNCTION public.slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN $1; END $$"
+    prompt.execute(f"CREATE {quick}; CREATE TABLE counted (id int); CREATE INDEX ON counted (public.slow(id))")
+    prompt.execute("INSERT INTO counted SELECT generate_series(1, 500)")
+    prompt.execute(f"CREATE OR REPLACE {quick.replace('RETURN $1', 'PERFORM pg_sleep(0.1); RETURN $1')}")
+    prompt.execute("SELECT pg_stat_force_next_flush()")
+    wait_until(prompt, "backend_type = 'autovacuum worker' AND wait_event = 'PgSleep' AND backend_xmin IS NOT NULL")
+    holders = snapshot_of(prompt).section("horizon_holders")
+    assert isinstance(holders, tuple)
+    (worker,) = [holder for holder in holders if holder.kind == "process"]
+    assert str(worker) == f"the autovacuum worker (pid {worker.pid})"

@@ -193,8 +193,8 @@ def test_a_real_project_is_whole_until_a_migration_is_missing(transactional_db: 
     found = {finding.target.name: finding for finding in report.findings}
     assert {name: (one.severity, one.owner.ownership) for name, one in found.items()} == {
         "dbops_tasks.0001_initial": (Severity.WARNING, Ownership.MINE),
-        "auth.0002_alter_permission_name_max_length": (Severity.INFO, Ownership.CONTRIB),
-        "auth.0099_from_the_future": (Severity.INFO, Ownership.CONTRIB),
+        "auth.0002_alter_permission_name_max_length": (Severity.WARNING, Ownership.MINE),
+        "auth.0099_from_the_future": (Severity.INFO, Ownership.MINE),
     }
     assert found["dbops_tasks.0001_initial"].owner.migration == "0001_initial"
     assert diagnose_alias("default", only=[CHECK]).findings == ()

@@ -88,6 +88,11 @@ def test_connections_to_other_databases_count_for_the_server_alone() -> None:
     assert [one.target.name for one in said(IN_ALL, OF_DATABASE, OF_ROLE, sessions=sessions)] == ["max_connections"]
 
 
+def test_a_server_that_others_have_filled_is_full_for_everybody() -> None:
+    (found,) = said(IN_ALL, sessions=many(97, is_here=False, database="other"))
+    assert (found.target.name, found.severity, found.fix) == ("max_connections", Severity.CRITICAL, None)
+
+
 def test_a_role_that_is_not_here_is_not_this_databases_affair() -> None:
     assert said(OF_ROLE, sessions=many(20, is_here=False, database="other")) == []
 
@@ -184,6 +189,14 @@ def test_connections_that_nobody_uses_are_ended(database: Database) -> None:
     assert used.execute("SELECT 1").fetchone() == (1,)
     with pytest.raises(psycopg.OperationalError):
         unused[0].execute("SELECT 1")
+
+
+def test_a_server_that_others_have_filled_is_found_though_nobody_is_here(database: Database) -> None:
+    for _number in range(75):
+        connect_as(database, "postgres", dbname="postgres")
+    (found,) = look(database, CHECK).findings
+    assert found.target == Target(Kind.SETTING, "max_connections")
+    assert found.fix is None
 
 
 def test_a_server_with_hardly_a_connection_left_is_found(database: Database) -> None:

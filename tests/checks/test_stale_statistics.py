@@ -8,11 +8,9 @@ import pytest
 from dbops.checks.stale_statistics import check
 from dbops.findings.finding import Basis, Confidence, Finding, Kind, Severity, Target, Unseen
 from dbops.snapshot.rows import RelationSize
-from dbops.snapshot.vacuum_rows import RunningVacuum
 from tests.builders import a_schema, a_table, statistics_of
 from tests.looking import apply, look
-from tests.setting_builders import a_server
-from tests.vacuum_builders import autovacuum_settings
+from tests.vacuum_builders import a_vacuum, autovacuum_settings
 
 if TYPE_CHECKING:
     from tests.servers import Database
@@ -26,8 +24,7 @@ MB = 1024**2
 def said(*objects: Any, counters: Any = None, settings: Any = None, **options: Any) -> list[Finding | Unseen]:
     counters = counters or (statistics_of(live_rows=50_000, changes_since_analyze=50_000),)
     schema = a_schema(*(objects or (a_table(row_estimate=None),)))
-    server = options.pop("server", a_server())
-    return list(check(schema, server, settings or autovacuum_settings(), counters, **options))
+    return list(check(schema, settings or autovacuum_settings(), counters, **options))
 
 
 def finding(*objects: Any, **options: Any) -> Finding:
@@ -98,7 +95,7 @@ def test_silent_about_small_ones_extensions_and_what_is_being_vacuumed() -> None
     few = (statistics_of(live_rows=9_999, changes_since_analyze=9_999),)
     assert said(a_table(row_estimate=None, options=OFF), counters=few) == []
     assert said(a_table(row_estimate=None, options=OFF, extension="pg_cron")) == []
-    now = (RunningVacuum(pid=5, database="shop", table_oid=1),)
+    now = (a_vacuum(database="shop", table_oid=1),)
     assert said(a_table(row_estimate=None, options=OFF), running_vacuums=now) == []
 
 
@@ -139,11 +136,6 @@ def test_stale_partitions_are_told_as_their_table() -> None:
     assert alone.message.startswith("1 partition of it, such as public.task_2: It has 20,000 rows and was never")
     assert alone.fix is not None
     assert alone.fix.sql == ("ANALYZE public.task_2;",)
-
-
-def test_a_standby_counts_nothing() -> None:
-    (unseen,) = said(server=a_server(is_standby=True))
-    assert unseen == Unseen("shop", "a standby counts no changes: look at its primary")
 
 
 def flush(database: Database) -> None:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dbops.checks.transaction_wraparound import check
-from dbops.findings.finding import Basis, Finding, Kind, Severity, Target
+from dbops.findings.finding import Basis, Finding, Kind, Severity, Target, Unseen
+from dbops.snapshot.vacuum_rows import HIDDEN_HOLDERS
 from tests.checks.aged_server import TRANSACTIONS, aged, run, told
 from tests.looking import look, snapshot_of
 from tests.setting_builders import a_server
@@ -21,7 +22,11 @@ OLD = 1_073_741_824
 FAILSAFE = 1_600_000_000
 
 
-def findings(age: int, *, is_here: bool = True, settings: Any = None, **options: Any) -> list[Finding]:
+def findings(age: int, **options: Any) -> list[Finding]:
+    return [one for one in said(age, **options) if isinstance(one, Finding)]
+
+
+def said(age: int, *, is_here: bool = True, settings: Any = None, **options: Any) -> list[Finding | Unseen]:
     server = options.pop("server", a_server())
     ages = (a_database_age(xid_age=age, is_here=is_here), a_database_age("template0", is_here=False))
     return list(check(server, settings or autovacuum_settings(), ages, **options))
@@ -85,6 +90,16 @@ def test_who_holds_the_old_rows_is_named() -> None:
     assert found.fix is not None
     assert found.fix.caution is not None
     assert found.fix.caution.startswith("freezes nothing until the prepared transaction gid-7 has ended; ")
+
+
+def test_a_holder_that_is_hidden_is_named_and_what_is_not_known_of_it_said() -> None:
+    hidden = a_holder(pid=7, xid_age=OLD, is_hidden=True)
+    found, unseen = said(OLD, horizon_holders=(hidden, a_holder(xid_age=5, is_hidden=True)))
+    assert isinstance(found, Finding)
+    assert found.message.endswith("held by the session of web@report (pid 7).")
+    assert unseen == Unseen("shop", HIDDEN_HOLDERS)
+    young = said(OLD, horizon_holders=(a_holder(xid_age=OLD - 1, is_hidden=True),))
+    assert [type(one) for one in young] == [Finding]
 
 
 def test_another_database_is_vacuumed_by_itself_and_a_standby_by_its_primary() -> None:

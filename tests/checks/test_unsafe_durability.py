@@ -50,6 +50,20 @@ def test_what_the_command_line_says_no_sql_can_change() -> None:
     assert found.fix is None
 
 
+def test_on_a_providers_server_the_message_says_where_it_is_changed() -> None:
+    (found,) = check((a_setting("fsync", "off"),), a_server(provider="rds"))
+    assert found.message.endswith("On Amazon RDS it is changed in the instance's parameter group.")
+    assert found.fix is None
+
+
+@pytest.mark.parametrize("provider", ["neon", "aurora"])
+def test_settings_of_files_say_nothing_where_a_storage_service_keeps_the_pages(provider: str) -> None:
+    settings = tuple(a_setting(name, "off") for name in ("fsync", "full_page_writes"))
+    damaged = a_setting("zero_damaged_pages", "on", source="user")
+    assert list(check(settings, a_server(provider=provider))) == []
+    assert [found.target.name for found in check((*settings, damaged), a_server(provider=provider))] == [damaged.name]
+
+
 @pytest.mark.parametrize(
     ("source", "scope"),
     [

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tests.servers import Database
 
 CHECK = "unsuitable_column_type"
-USE_TZ = (DjangoSettings(version="5.2", use_tz=True, debug=False),)
-NAIVE = (DjangoSettings(version="5.2", use_tz=False, debug=False),)
+USE_TZ = (DjangoSettings(use_tz=True, debug=False),)
+NAIVE = (DjangoSettings(use_tz=False, debug=False),)
 IN_DJANGO: dict[str, Any] = {"sections": {"django_settings": USE_TZ}}
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,7 @@ LOOPBACK_6 = {"address": "::1", "netmask": "ffff:ffff:ffff:ffff:ffff:ffff:ffff:f
 
 
 def a_setting(name: str, value: str, source: str = "configuration file") -> Setting:
-    return Setting(name=name, value=value, unit=None, source=source, context="user", boot_value=None, is_pending=False)
+    return Setting(name=name, value=value, source=source, context="user")
 
 
 def said(
@@ -170,6 +171,25 @@ def test_where_it_was_set_for_all_it_is_changed_for_all() -> None:
     assert not found.fix.in_transaction
 
 
+@pytest.mark.parametrize(
+    ("source", "place", "who"),
+    [
+        ("database", "DATABASE shop", ", and needs the database's owner"),
+        ("user", "ROLE login", ""),
+        ("database user", "ROLE login IN DATABASE shop", ""),
+        ("global", "ROLE ALL", ", and needs a superuser"),
+    ],
+)
+def test_what_was_said_for_whoever_logged_in_is_taken_back(source: str, place: str, who: str) -> None:
+    server = replace(SERVER, role="boss", session_role="login")
+    (found,) = check((server,), (a_setting("password_encryption", "md5", source),), (), ())
+    assert isinstance(found, Finding)
+    assert found.fix is not None
+    assert found.fix.sql == (f"ALTER {place} RESET password_encryption;",)
+    assert found.fix.undo == (f"ALTER {place} SET password_encryption = md5;",)
+    assert found.fix.caution == f"holds for new sessions{who}"
+
+
 # On real servers: those of the tests listen on a private socket alone.
 
 
@@ -189,10 +209,16 @@ def test_an_md5_password_is_found_and_gone_once_it_was_set_again(database: Datab
     assert look(database, CHECK).targets == []
 
 
-@pytest.mark.parametrize("place", ["DATABASE", "ROLE"])
-def test_md5_for_new_passwords_is_changed_where_it_was_set(database: Database, place: str) -> None:
+@pytest.mark.parametrize("place", ["DATABASE {database}", "ROLE {role}", "ROLE {role} IN DATABASE {database}"])
+@pytest.mark.parametrize("is_assumed", [False, True], ids=["itself", "assumed role"])
+def test_md5_for_new_passwords_is_changed_where_it_was_set(database: Database, place: str, is_assumed: bool) -> None:
     role = database.create_role(f"{database.name}_web")
-    database.execute(f"ALTER {place} {database.name if place == 'DATABASE' else role} SET password_encryption = md5")
+    if is_assumed:  # as by Django's assume_role
+        boss = database.create_role(f"{database.name}_boss", login=False)
+        database.execute(f"GRANT {boss} TO {role}")
+        database.execute(f"ALTER ROLE {role} SET role = {boss}")
+    place = place.format(database=database.name, role=role)
+    database.execute(f"ALTER {place} SET password_encryption = md5")
     (found,) = look(database, CHECK, role=role).findings
     assert found.target == Target(Kind.SETTING, "password_encryption")
     assert_mends(database, CHECK, found, role=role)

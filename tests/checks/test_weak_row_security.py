@@ -11,12 +11,15 @@ from dbops.snapshot.security_rows import Policy, RowSecurity
 from tests.builders import a_schema, a_table
 from tests.checks.mending import assert_mends
 from tests.looking import look
-from tests.security_builders import a_policy, a_row_security
+from tests.security_builders import IN_DEVELOPMENT, IN_PRODUCTION, a_policy, a_row_security
+from tests.setting_builders import a_server
 
 if TYPE_CHECKING:
+    from dbops.snapshot.rows import DjangoSettings
     from tests.servers import Database
 
 CHECK = "weak_row_security"
+IN_DJANGO: dict[str, Any] = {"sections": {"django_settings": IN_PRODUCTION}}
 SETTING = "current_setting('app.user'::text)"
 NOTE = """
     CREATE TABLE note (id int, owner text);
@@ -25,16 +28,17 @@ NOTE = """
 """
 
 
-def said(*objects: Any) -> list[Finding | Unseen]:
+def said(*objects: Any, settings: tuple[DjangoSettings, ...] | None = IN_PRODUCTION) -> list[Finding | Unseen]:
     """What is said of the tables (table 1 unless others are given), policies and row-level security in `objects`."""
     tables = [one for one in objects if not isinstance(one, (Policy, RowSecurity))]
     security = tuple(one for one in objects if isinstance(one, RowSecurity))
     policies = tuple(one for one in objects if isinstance(one, Policy))
-    return list(check(a_schema(*(tables or [a_table()])), security or (a_row_security(),), policies))
+    schema = a_schema(*(tables or [a_table()]))
+    return list(check(schema, security or (a_row_security(),), policies, a_server(), settings))
 
 
-def finding(*objects: Any) -> Finding:
-    (found,) = said(*objects)
+def finding(*objects: Any, **options: Any) -> Finding:
+    (found,) = said(*objects, **options)
     assert isinstance(found, Finding)
     return found
 
@@ -44,7 +48,7 @@ def test_policies_without_row_level_security() -> None:
     assert found.target == Target(Kind.TABLE, "public.task")
     assert found.severity is Severity.WARNING
     assert found.message == (
-        "Its 2 policies mean nothing, for row-level security is off: every role sees and writes every row."
+        "Its 2 policies mean nothing, for row-level security is off: whoever was granted the table has all its rows."
     )
     assert found.fix is not None
     assert found.fix.caution is not None
@@ -63,6 +67,47 @@ def test_those_of_partitions_are_told_with_their_table() -> None:
     assert found.message.startswith("1 policy of public.task_1 means nothing, for row-level security is off")
     assert found.fix is not None
     assert found.fix.sql == ("ALTER TABLE public.task_1 ENABLE ROW LEVEL SECURITY;",)
+
+
+def test_an_owner_passes_by_the_policies() -> None:
+    found = finding(a_row_security(is_own=True), a_policy())
+    assert found.target == Target(Kind.TABLE, "public.task")
+    assert found.severity is Severity.WARNING
+    assert found.message.startswith("No policy holds for web, as which the application works: an owner passes by them")
+    assert found.fix is not None
+    assert found.fix.sql == ("ALTER TABLE public.task FORCE ROW LEVEL SECURITY;",)
+    assert found.fix.undo == ("ALTER TABLE public.task NO FORCE ROW LEVEL SECURITY;",)
+    assert found.fix.caution is not None
+    assert "in migrations as well" in found.fix.caution
+    assert finding(a_row_security(is_own=True), a_policy(), settings=IN_DEVELOPMENT).severity is Severity.INFO
+
+
+def test_partitions_whose_policies_an_owner_passes_by_are_told_with_their_table() -> None:
+    found = finding(
+        a_table(kind="p"),
+        a_table(2, "task_1", is_partition=True, parent_oid=1),
+        a_row_security(is_forced=True, is_own=True),
+        a_row_security(2, is_own=True),
+        a_policy(),
+        a_policy(table_oid=2),
+    )
+    assert (found.target.name, found.rolled_up) == ("public.task", ("public.task_1",))
+    assert found.message.startswith("No policy of public.task_1 holds for web")
+
+
+@pytest.mark.parametrize(
+    ("security", "policy", "settings"),
+    [
+        ({}, {}, IN_PRODUCTION),
+        ({"is_own": True, "is_forced": True}, {}, IN_PRODUCTION),
+        ({"is_own": True}, {"roles": ("reader",), "is_for_us": False}, IN_PRODUCTION),
+        ({"is_own": True}, {"command": "r", "using": "true"}, IN_PRODUCTION),
+        ({"is_own": True}, {}, None),
+    ],
+    ids=["another's", "forced", "policies for others", "open to all", "by DSN"],
+)
+def test_silent_about_owners(security: Any, policy: Any, settings: Any) -> None:
+    assert said(a_row_security(**security), a_policy(**policy), settings=settings) == []
 
 
 @pytest.mark.parametrize(("is_forced", "whom"), [(False, "nobody but its owner"), (True, "not even its owner")])
@@ -179,6 +224,47 @@ def test_policies_come_into_force(database: Database) -> None:
     assert found.target.name == "public.note"
     assert_mends(database, CHECK, found, role=reader)
     assert connection.execute("SELECT count(*) FROM note").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("is_member", [False, True], ids=["owner", "member of the owner"])
+def test_policies_hold_for_the_owner_too(database: Database, is_member: bool) -> None:
+    database.execute(NOTE)
+    database.execute("""
+        ALTER TABLE note ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON note USING (owner = 'ann');
+        CREATE TABLE other (id int);
+        CREATE TABLE forced (id int);
+        ALTER TABLE other ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE forced ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE forced FORCE ROW LEVEL SECURITY;
+        CREATE POLICY own ON forced USING (id = 1);
+    """)
+    web, reader = database.create_role(f"{database.name} Wéb"), database.create_role(f"{database.name}_reader")
+    owner = database.create_role(f"{database.name}_owner", login=False) if is_member else web
+    if is_member:
+        database.execute(f'GRANT {owner} TO "{web}"')
+    database.execute(f"CREATE POLICY reads ON other TO {reader} USING (id = 1)")
+    for table in ("note", "other", "forced"):
+        database.execute(f'ALTER TABLE {table} OWNER TO "{owner}"')
+    connection = database.connect(web)
+    assert connection.execute("SELECT count(*) FROM note").fetchone() == (2,)
+    (found,) = look(database, CHECK, role=web, **IN_DJANGO).findings
+    assert found.target == Target(Kind.TABLE, "public.note")
+    assert found.severity is Severity.WARNING
+    assert_mends(database, CHECK, found, role=web, **IN_DJANGO)
+    assert connection.execute("SELECT count(*) FROM note").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("attribute", ["SUPERUSER", "BYPASSRLS"])
+def test_whom_forcing_does_not_bind_is_not_told_to(database: Database, attribute: str) -> None:
+    database.execute(NOTE)
+    database.execute("ALTER TABLE note ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON note USING (owner = 'ann')")
+    web = database.create_role(f"{database.name}_web")
+    database.execute(f"ALTER TABLE note OWNER TO {web}; ALTER ROLE {web} {attribute}")
+    assert look(database, CHECK, role=web, **IN_DJANGO).result.outcome is Outcome.OK
+    database.execute(f"ALTER ROLE {web} NO{attribute}")
+    assert look(database, CHECK, role=web, **IN_DJANGO).targets == ["public.note"]
+    assert look(database, CHECK, role=web).result.outcome is Outcome.OK
 
 
 def test_an_always_true_policy_goes_and_the_others_count(database: Database) -> None:

@@ -65,8 +65,8 @@ def test_every_section_of_a_database_is_read(database: Database) -> None:
     assert set(rows(snapshot, "tables")) == {"customer", "orders"}
     assert rows(snapshot, "tables")["orders"].row_estimate == 10
     assert rows(snapshot, "indexes")["orders_note"].predicate == "(note IS NOT NULL)"
-    sequences, values = rows(snapshot, "sequences"), snapshot.section("sequence_values")
-    assert sequences["customer_id_seq"].is_identity
+    values = snapshot.section("sequence_values")
+    assert set(rows(snapshot, "sequences")) == {"customer_id_seq", "orders_id_seq"}
     assert isinstance(values, tuple)
     assert {(value.last_value, value.is_called) for value in values} == {(10, True)}
 
@@ -298,8 +298,6 @@ def test_a_sql_ascii_database_is_read_whatever_bytes_are_in_it(database: Databas
         finally:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     assert complete(snapshot)
-    assert snapshot.server is not None
-    assert snapshot.server.encoding == "SQL_ASCII"
     assert set(rows(snapshot, "tables")) == {"grün", "caf\\xe9"}
     values = snapshot.section("sequence_values")
     assert isinstance(values, tuple)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from dbops.collect.postgres import _statement, collect
+from dbops.collect import statements
+from dbops.collect.postgres import collect
 from dbops.collect.session import Session
 from dbops.snapshot.codec import dump, load
 from tests.looking import snapshot_of
@@ -87,7 +88,7 @@ def test_an_earlier_look_in_the_same_transaction_does_not_make_them_older(databa
     with looking.transaction():
         looking.read("SELECT count(*) FROM pg_stat_progress_create_index")
         session.execute("BEGIN")
-        seen = {row["pid"]: row for row in looking.read(_statement("sessions", database.major))}
+        seen = {row["pid"]: row for row in looking.read(statements.statement("sessions", database.major))}
     assert seen[session.info.backend_pid]["state"] == "idle in transaction"
 
 

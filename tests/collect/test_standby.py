@@ -10,7 +10,9 @@ import pytest
 
 from dbops.collect.postgres import READ_HERE, collect
 from dbops.collect.session import Session
+from dbops.diagnose import diagnose_dsn
 from dbops.embedded.postgres import Cluster
+from dbops.findings.report import Outcome
 from dbops.snapshot.snapshot import Unavailable
 from tests.looking import NO_MODELS
 
@@ -62,7 +64,8 @@ def test_a_standby_is_read_like_its_primary(database: Database, standby: Cluster
             time.sleep(0.01)
         snapshot = collect(Session(connection, psycopg.Error), alias=None, database="", given=NO_MODELS)
     assert snapshot.interrupted is None
-    assert not [name for name in READ_HERE if isinstance(snapshot.section(name), Unavailable)]
+    unread = {name: rows.reason for name in READ_HERE if isinstance(rows := snapshot.section(name), Unavailable)}
+    assert unread == {"table_statistics": "a standby counts no writes and no dead rows: look at its primary"}
     assert snapshot.server is not None
     assert snapshot.server.is_standby
     sequences = {row.oid: row.name for row in snapshot.section("sequences")}  # type: ignore[union-attr]
@@ -72,3 +75,16 @@ def test_a_standby_is_read_like_its_primary(database: Database, standby: Cluster
     assert values["lost_id_seq"].unseen is not None
     indexes = {row.name: row for row in snapshot.section("indexes")}  # type: ignore[union-attr]
     assert indexes["half"].is_being_built is None
+
+
+def test_what_is_found_on_a_standby_is_mended_on_its_primary(database: Database, standby: Cluster) -> None:
+    database.execute("CREATE TABLE keyless AS SELECT 1 AS code")
+    (sent,) = database.execute("SELECT pg_current_wal_insert_lsn()")[0]
+    with psycopg.connect(standby.dsn(database.name), autocommit=True) as connection:
+        while connection.execute("SELECT pg_last_wal_replay_lsn() < %s", [sent]).fetchone() == (True,):
+            time.sleep(0.01)
+    (found,) = diagnose_dsn(standby.dsn(database.name), only=["missing_primary_key"]).findings
+    assert found.fix is not None
+    assert str(found.fix.caution).startswith("this is a standby: run it on its primary")
+    report = diagnose_dsn(standby.dsn(database.name), only=["overdue_vacuum", "stale_statistics"])
+    assert {result.outcome for result in report.results} == {Outcome.SKIPPED}

@@ -184,7 +184,7 @@ import config.wsgi
 from django.test import Client
 from django.db import connection
 client = Client(headers={"host": "example.com", "x-forwarded-proto": "https"})
-page = client.get("/admin/login/")
+page = client.get("/account/login/")
 cookie = page.cookies["csrftoken"]
 style = page.content.decode().partition('rel="stylesheet" href="')[2].partition('"')[0]
 found = client.get(style)
@@ -204,7 +204,7 @@ def test_production_serves_the_site_with_static_files_over_https(django_url: str
     done = RunPython(project)("-c", PRODUCTION_SITE, **environment)
     assert done.returncode == 0, done.stderr
     page, redirect, elsewhere = done.stdout.splitlines()
-    assert re.fullmatch(r"200 True /static/admin/css/base\.\w{12}\.css 200 max-age=\d+, public, immutable", page)
+    assert re.fullmatch(r"200 True /static/site/site\.\w{12}\.css 200 max-age=\d+, public, immutable", page)
     assert redirect == "https://example.com/admin/"
     assert elsewhere == "400"
     assert "set REDIS_URL" in done.stderr

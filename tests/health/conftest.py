@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
-import signal
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,9 +19,9 @@ from django.core.cache import caches
 from django.db import connections
 from psycopg.conninfo import conninfo_to_dict
 
+from dbops import watch
 from dbops.embedded.postgres import Cluster
 from dbops.embedded.valkey import Valkey, find_valkey
-from dbops.health import watch
 from dbops.health.probe import Probe, Status, status_of
 
 if TYPE_CHECKING:
@@ -84,21 +83,6 @@ def make_default(monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlo
         connections["default"] = before
 
 
-@contextmanager
-def frozen(*processes: psutil.Process) -> Iterator[None]:
-    """Stop processes as a host that hangs does: their sockets stay open, and nothing comes out of them."""
-    stopped = [one for process in processes for one in (process, *process.children(recursive=True))]
-    try:
-        for one in stopped:
-            with suppress(psutil.NoSuchProcess):  # a session that has just ended
-                one.send_signal(signal.SIGSTOP)
-        yield
-    finally:
-        for one in stopped:
-            with suppress(psutil.NoSuchProcess):
-                one.send_signal(signal.SIGCONT)
-
-
 @pytest.fixture
 def black_hole() -> Iterator[int]:
     """A port that takes connections and never says a word."""
@@ -113,10 +97,6 @@ def cluster(server: Server, place: Path) -> Iterator[Cluster]:
     made.ensure_started(lambda _: [server.binaries])
     yield made
     made.stop()
-
-
-def postmaster(cluster: Cluster) -> psutil.Process:
-    return psutil.Process(int((cluster.data_dir / "postmaster.pid").read_text().split()[0]))
 
 
 @dataclass(frozen=True)

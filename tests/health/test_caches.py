@@ -9,7 +9,8 @@ import pytest
 
 from dbops.health.caches import Cache
 from dbops.health.probe import Status
-from tests.health.conftest import CONTRACT_S, frozen, judged
+from tests.freezing import frozen
+from tests.health.conftest import CONTRACT_S, judged
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,8 @@ from psycopg.conninfo import make_conninfo
 from dbops.health.databases import Database as Check
 from dbops.health.databases import Pool
 from dbops.health.probe import Status
-from tests.health.conftest import CONTRACT_S, frozen, judged, postmaster
+from tests.freezing import frozen, postmaster
+from tests.health.conftest import CONTRACT_S, judged
 from tests.management.test_interruption import freezing
 
 if TYPE_CHECKING:

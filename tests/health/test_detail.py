@@ -11,8 +11,9 @@ from django.contrib.auth import get_user_model
 from django.db import connections
 from django.test import Client
 
+from dbops import watch
 from dbops.conf import read
-from dbops.health import access, watch
+from dbops.health import access
 from tests.health.conftest import CONTRACT_S, TOKEN
 
 if TYPE_CHECKING:

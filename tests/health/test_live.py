@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dbops import watch
 from dbops.analysis.registry import checks
-from dbops.health import live, watch
+from dbops.health import live
 from dbops.health.live import LiveCheck, LiveChecks, Look, Migrations, checks_looked_at, live_probes
 from dbops.health.probe import Status
 from tests.health.conftest import judged

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.health.conftest import CONTRACT_S, PROJECT, TOKEN, frozen, postmaster
+from tests.freezing import frozen, postmaster
+from tests.health.conftest import CONTRACT_S, PROJECT, TOKEN
 
 if TYPE_CHECKING:
     from dbops.embedded.postgres import Cluster

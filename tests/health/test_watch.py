@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from dbops.health.watch import Watch, watch
+from dbops.watch import Watch, watch
 
 #: A look hangs in the parent; its child has to look for itself.
 FORK = """
 import os, threading
-from dbops.health.watch import watch
+from dbops.watch import watch
 is_child = False
 def look(alias):
     if not is_child:
@@ -93,6 +93,9 @@ def test_a_look_that_breaks_is_no_answer_and_the_next_one_is_made() -> None:
 
     watching = Watch(look, lambda _value, _took_s: 60)
     assert watching.ask().result(10) is None
+    for thread in threading.enumerate():
+        if thread.name == "dbops-watch":
+            thread.join(10)  # until it has told of its end
     assert getattr(watching.ask().result(10), "value", None) == 7
 
 

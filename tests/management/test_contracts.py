@@ -10,9 +10,11 @@ import pytest
 from django.core.management import load_command_class
 
 from dbops.conf import read
+from dbops.findings.baseline import Standing
 from dbops.findings.finding import Basis, Confidence, Kind, Ownership, Severity, Tag
 from dbops.findings.report import POINTS, RED_CAP, Outcome
 from dbops.management.command import Exit
+from dbops.management.faces import FORMATS
 from tests.render.schemas import schema
 
 PAGE = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text()
@@ -54,6 +56,21 @@ def test_every_key_of_the_json_is_in_the_outline_and_no_other() -> None:
     assert set(re.findall(r'"(\w+)"', outline)) == property_names(schema("dbanalyze"))
 
 
+def test_every_key_of_a_baseline_is_in_its_outline_and_no_other() -> None:
+    outline = section("Baselines").partition("```")[2].partition("```")[0]
+
+    assert set(re.findall(r'"(\w+)"', outline)) == property_names(schema("baseline"))
+
+
+def test_every_format_is_explained_and_no_other() -> None:
+    option = re.search(r"^\| `--format (\S+)`", section("Options"), re.MULTILINE)
+
+    assert option is not None
+    assert option[1].split("\\|") == list(FORMATS)
+    explained = re.findall(r"^- `(\w+)`", section("Other formats"), re.MULTILINE)
+    assert explained == [name for name in FORMATS if name not in {"text", "json"}]
+
+
 @pytest.mark.parametrize(
     ("words", "title"),
     [
@@ -65,6 +82,7 @@ def test_every_key_of_the_json_is_in_the_outline_and_no_other() -> None:
         (Ownership, "Ownership and severity"),
         (Outcome, "JSON of dbanalyze"),
         (Tag, "JSON of dbanalyze"),
+        (Standing, "JSON of dbanalyze"),
     ],
 )
 def test_every_word_is_there(words: Any, title: str) -> None:

@@ -16,8 +16,10 @@ from dbops.collect.postgres import READ_HERE, collect
 from dbops.collect.session import Session
 from dbops.findings import changes
 from dbops.findings.finding import Location
+from dbops.findings.index_fixes import without_nulls
 from dbops.ownership.operations import with_operation
 from dbops.ownership.owners import Owners
+from dbops.snapshot.index_names import IndexNames
 from dbops.snapshot.names import qualified
 from dbops.snapshot.schema import Schema
 
@@ -103,6 +105,11 @@ def _change(schema: Schema, table: Table, name: str, values: dict[str, Any]) -> 
     elif name == "ChangeTypes":
         columns = tuple(changes.ColumnType(schema="public", **column) for column in values["columns"])
         return changes.ChangeTypes(columns=columns)
+    elif name == "ReplaceIndex":
+        index = next(index for index in schema.indexes_of(table.oid) if index.name == values["name"])
+        fix = without_nulls(schema, index, IndexNames(schema))
+        assert fix is not None
+        return fix.change
     elif name == "Statements":
         return changes.Statements(sql=tuple(values["sql"]), undo=tuple(values["undo"]))
     return getattr(changes, name)(schema=table.schema, **values)

@@ -176,6 +176,17 @@ def test_a_sum_is_left_out_where_one_number_is_not_known_and_a_fix_where_one_is_
     assert whole.fix is None
 
 
+def test_a_fix_of_many_is_not_undone_by_halves() -> None:
+    with registry() as isolated:
+        schema, (first, second) = link_tables(isolated, "users", "admins")
+        assert second.fix is not None
+        second = replace(second, fix=replace(second.fix, undo=()))
+        (whole,) = annotate([first, second], owners_of(isolated), schema, structural=STRUCTURAL)
+    assert whole.fix is not None
+    assert len(whole.fix.sql) == 2
+    assert whole.fix.undo == ()
+
+
 def test_other_checks_findings_on_automatic_tables_stay_by_themselves() -> None:
     with registry() as isolated:
         schema, findings = link_tables(isolated, "users", "admins")

@@ -199,3 +199,12 @@ def test_a_constraint_that_is_not_there_any_more_still_has_a_model() -> None:
         for location in (Location(table_oid=1, constraint="gone"), Location(table_oid=1, index="gone")):
             owner = owners_of(isolated).owner(schema, location)
             assert (owner.model, owner.field, owner.migration) == ("ownership.Task", None, None)
+
+
+def test_a_model_without_its_table_is_still_somebodys() -> None:
+    with registry() as isolated:
+        a_model("Task")
+        owners = owners_of(isolated, ownership=Ownership.MINE)
+        location = Location(table_oid=0, model="ownership.Task")
+        owner = owners.owner(a_schema(), location)
+        assert (owner.ownership, owner.model) == (Ownership.MINE, "ownership.Task")

@@ -153,7 +153,7 @@ def test_the_grants_that_were_missing_are_there_to_paste_each_once() -> None:
 
     text = flat(report, grants=grants)
 
-    assert text.count('grant GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO "Web App"; (so for every schema)') == 1
+    assert text.count('grant GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO "Web App"; -- so for every schema') == 1
     assert "GRANT all" not in text
 
 

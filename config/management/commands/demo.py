@@ -113,6 +113,7 @@ class Command(DbopsCommand):
             self.stdout.write(f"  {manage(command)}\n      {purpose}")
         self.stdout.write(f"Log in at http://{address}/admin/")
         self.stdout.write(f"  as {ADMIN} with the password  {password}")
+        self.stdout.write(f"or register at http://{address}/account/register/ and keep a list of tasks")
         self.stdout.flush()
 
 

@@ -1,6 +1,8 @@
--- The indexes of those tables. What is printed from a stored expression needs a lock on the table, so it is left out
--- (NULL) for a table that is locked; a plain column needs none. Locks: AccessShare on tables with expression or
--- partial indexes, given back at once.
+-- The indexes of those tables, and invalid ones of their TOAST tables. What is printed from a stored expression needs a
+-- lock on the table, so it is left out (NULL) for a table that is locked; a plain column needs none. Locks: AccessShare on
+-- tables with expression or partial indexes, given back at once.
+-- Printing a definition takes the server a look-up for each name in it, which is most of the time among many thousands of
+-- indexes. So those of plain b-trees are put together here, letter by letter as pg_get_indexdef() has them.
 -- Whoever builds, rebuilds or drops an index concurrently holds ShareUpdateExclusive all the time: on the table, and when
 -- rebuilding or dropping on the index too. VACUUM and ANALYZE hold it on the table as well; then the progress view tells.
 WITH locked AS MATERIALIZED (
@@ -18,6 +20,8 @@ WITH locked AS MATERIALIZED (
 )
 SELECT i.indexrelid::bigint                            AS oid,
        i.indrelid::bigint                              AS table_oid,
+       CASE WHEN t.relkind = 't' THEN (SELECT o.oid FROM pg_class o WHERE o.reltoastrelid = t.oid) END::bigint
+                                                       AS toast_of,
        n.nspname::text                                 AS schema,
        c.relname::text                                 AS name,
        c.relkind::text                                 AS kind,
@@ -41,8 +45,11 @@ SELECT i.indexrelid::bigint                            AS oid,
        i.indexprs IS NOT NULL                          AS has_expressions,
        CASE WHEN l.relation IS NULL THEN pg_get_expr(i.indpred, i.indrelid) END       AS predicate,
        CASE WHEN l.relation IS NULL THEN pg_get_expr(i.indexprs, i.indrelid) END      AS expressions,
-       CASE WHEN l.relation IS NULL THEN pg_get_indexdef(i.indexrelid) END            AS definition,
-       coalesce(c.reloptions, '{}')::text[]            AS storage,
+       CASE WHEN l.relation IS NOT NULL THEN NULL
+            WHEN plain.count < i.indnatts THEN pg_get_indexdef(i.indexrelid)
+            ELSE format('CREATE %sINDEX %I ON %s%I.%I USING btree (%s)', CASE WHEN i.indisunique THEN 'UNIQUE ' END,
+                        c.relname, CASE c.relkind WHEN 'I' THEN 'ONLY ' END, n.nspname, t.relname, plain.keys)
+       END                                             AS definition,
        con.oid::bigint                                 AS constraint_oid,
        h.inhparent::bigint                             AS parent_oid,
        CASE WHEN i.indisvalid THEN false
@@ -60,7 +67,22 @@ JOIN pg_am am ON am.oid = c.relam
 LEFT JOIN locked l ON l.relation = i.indrelid
 LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')
 LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid
-WHERE t.relkind IN ('r', 'p', 'm')
+CROSS JOIN LATERAL (
+    SELECT count(*) AS count, string_agg(
+               concat(quote_ident(a.attname),
+                      CASE WHEN NOT o.opcdefault THEN ' ' || quote_ident(o.opcname) END,
+                      CASE k.option WHEN 1 THEN ' DESC NULLS LAST' WHEN 2 THEN ' NULLS FIRST' WHEN 3 THEN ' DESC' END),
+               ', ' ORDER BY k.place) AS keys
+    FROM unnest(i.indkey::int2[], i.indclass::oid[], i.indcollation::oid[], i.indoption::int2[])
+        WITH ORDINALITY k(attribute, class, collated, option, place)
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attribute AND k.collated IN (0, a.attcollation)
+    JOIN pg_opclass o ON o.oid = k.class AND (
+        o.opcdefault AND o.opcintype = CASE a.atttypid WHEN 'varchar'::regtype THEN 'text'::regtype ELSE a.atttypid END
+        OR NOT o.opcdefault AND o.opcnamespace = 'pg_catalog'::regnamespace)
+    WHERE am.amname = 'btree' AND i.indpred IS NULL AND NOT i.indnullsnotdistinct AND c.reloptions IS NULL
+) plain
+WHERE t.relkind IN ('r', 'p', 'm', 't')
+  AND (t.relkind <> 't' OR NOT i.indisvalid)
   AND t.relpersistence <> 't'
-  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY n.nspname, t.relname, c.relname

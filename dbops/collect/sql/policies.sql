@@ -24,6 +24,8 @@ SELECT p.oid::bigint                                    AS oid,
        p.polcmd::text                                   AS command,
        p.polpermissive                                  AS is_permissive,
        ARRAY(SELECT pg_get_userbyid(role)::text FROM unnest(p.polroles) role WHERE role <> 0 ORDER BY 1) AS roles,
+       EXISTS (SELECT FROM unnest(p.polroles) role
+               WHERE CASE WHEN role = 0 THEN true ELSE pg_has_role(current_user, role, 'USAGE') END)     AS is_for_us,
        u.oid IS NULL                                    AS is_readable,
        CASE WHEN u.oid IS NULL THEN pg_get_expr(p.polqual, p.polrelid) END            AS using,
        CASE WHEN u.oid IS NULL THEN pg_get_expr(p.polwithcheck, p.polrelid) END       AS with_check,

@@ -1,6 +1,6 @@
--- Sequences, the identity ones too, with the column that owns each and the columns that take their default from it:
--- from its very values, that is; a default that calculates with them (an operator in its tree, or a call, not a cast, of
--- a function other than nextval, whose oid is 1574) gives other keys.
+-- Sequences, the identity ones too, with the columns that take their default from each: from its very values, that is; a
+-- default that calculates with them (an operator in its tree, or a call, not a cast, of a function other than nextval,
+-- whose oid is 1574) gives other keys.
 -- Locks: none.
 WITH fed AS (
     SELECT d.refobjid AS sequence, a.adrelid AS table_oid, a.adnum AS number
@@ -26,10 +26,6 @@ SELECT c.oid::bigint                                   AS oid,
        s.seqmax                                        AS maximum,
        s.seqincrement                                  AS increment,
        s.seqcycle                                      AS cycles,
-       c.relpersistence::text                          AS persistence,
-       o.refobjid::bigint                              AS owner_table_oid,
-       o.refobjsubid::int                              AS owner_column,
-       coalesce(o.deptype = 'i', false)                AS is_identity,
        coalesce(used_by.columns, '{}')                 AS used_by,
        e.extname::text                                 AS extension,
        has_sequence_privilege(c.oid, 'SELECT')
@@ -37,8 +33,6 @@ SELECT c.oid::bigint                                   AS oid,
 FROM pg_sequence s
 JOIN pg_class c ON c.oid = s.seqrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_depend o ON o.classid = 'pg_class'::regclass AND o.objid = c.oid AND o.refobjsubid > 0
-    AND o.refclassid = 'pg_class'::regclass AND o.deptype IN ('a', 'i')
 LEFT JOIN used_by ON used_by.sequence = c.oid
 LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
 LEFT JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid

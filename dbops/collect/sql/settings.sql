@@ -8,10 +8,7 @@ WITH own AS MATERIALIZED (
 )
 SELECT s.name                                                               AS name,
        CASE WHEN s.source = 'session' THEN s.reset_val ELSE s.setting END    AS value,
-       s.unit                                                               AS unit,
        s.source                                                             AS source,
-       s.context                                                            AS context,
-       s.boot_val                                                           AS boot_value,
-       s.pending_restart                                                    AS is_pending
+       s.context                                                            AS context
 FROM pg_settings s
 WHERE (SELECT settings FROM own) > 0

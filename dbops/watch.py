@@ -67,7 +67,7 @@ class Watch(Generic[Value]):
             if not self._is_looking:
                 self._is_looking = True
                 # A daemon: a process that ends does not wait for a server that is silent.
-                threading.Thread(target=self._run, name="dbops-health", daemon=True).start()
+                threading.Thread(target=self._run, name="dbops-watch", daemon=True).start()
         return asked
 
     def _run(self) -> None:

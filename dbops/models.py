@@ -1,0 +1,82 @@
+"""What dbops keeps in the project's own database: the last look at each database, and what it found."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from dbops.findings.finding import Ownership, Severity
+
+
+class Look(models.Model):
+    """One look at DATABASES[`alias`]: the last that came to an end is kept, and what was tried after it.
+
+    `report` is the report as `docs/contracts.md` lays down, without its findings: they are rows of their own. It is
+    None until the look is done. `error` says why it failed.
+    """
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+
+    alias = models.TextField("database")
+    status = models.TextField(choices=Status, default=Status.RUNNING)
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+    error = models.TextField(default="", blank=True)
+    report = models.JSONField(null=True)
+
+    class Meta:
+        verbose_name_plural = "overview"
+        default_permissions = ("view",)
+        permissions = [("start_look", "Can have a database looked at")]
+        constraints = [
+            # The one lock that every process sees: whoever inserts the row is the one who looks.
+            models.UniqueConstraint(
+                fields=["alias"], condition=models.Q(status="running"), name="dbops_look_one_running"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alias}, {self.started_at:%Y-%m-%d %H:%M} ({self.status})"
+
+
+class Finding(models.Model):
+    """What one check found in a look, in the words of `docs/contracts.md`.
+
+    `position` is its place in the report as a person reads it. `is_folded` marks what is no danger and other people's
+    to mend: it is counted, and shown when asked for.
+    """
+
+    look = models.ForeignKey(Look, models.CASCADE, related_name="findings", db_index=False)
+    position = models.PositiveIntegerField()
+    is_folded = models.BooleanField()
+    is_red = models.BooleanField()
+    check_name = models.TextField("check")
+    severity = models.TextField(choices=[(one.value, one.value) for one in reversed(Severity)])
+    confidence = models.TextField()
+    basis = models.TextField()
+    ownership = models.TextField(choices=[(one.value, one.value.replace("_", " ")) for one in Ownership])
+    app_label = models.TextField("app", default="", blank=True)
+    model = models.TextField(default="", blank=True)
+    field = models.TextField(default="", blank=True)
+    migration = models.TextField(default="", blank=True)
+    kind = models.TextField()
+    target = models.TextField()
+    message = models.TextField()
+    notes = models.JSONField(default=list)
+    evidence = models.JSONField(default=dict)
+    rolled_up = models.JSONField(default=list)
+    fix = models.JSONField(null=True)
+    fingerprint = models.TextField()
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints = [
+            # Serves the foreign key too, which so needs no index of its own.
+            models.UniqueConstraint(fields=["look", "position"], name="dbops_finding_position"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.check_name} {self.target}"
