@@ -46,11 +46,13 @@ def diagnose_alias(
     only: Collection[str] | None = None,
     tag: Tag | None = None,
     app_labels: Collection[str] = (),
+    may_start_server: bool = True,
     progress: Progress | None = None,
 ) -> Report:
     """Return what there is to say of DATABASES[alias].
 
-    `only` and `tag` choose the checks; `app_labels` keeps the findings of those apps alone.
+    `only` and `tag` choose the checks; `app_labels` keeps the findings of those apps alone. A process that serves
+    pages says that no scratch server may be started (see `with_normal_forms`).
 
     Raises:
         ConfigurationError: the settings, the alias or a check's name cannot be right.
@@ -63,7 +65,8 @@ def diagnose_alias(
             given = collect_django(alias, sections=with_needs(sections_of(chosen)))
             snapshot = _look(connection, error, chosen, given, alias=alias, database=alias, progress=progress)
             owners = Owners.of_project(alias, own_apps=settings.own_apps)
-        return _judge(with_normal_forms(snapshot), chosen, settings, owners, app_labels)
+        snapshot = with_normal_forms(snapshot, may_start_server=may_start_server)
+        return _judge(snapshot, chosen, settings, owners, app_labels)
 
 
 def diagnose_dsn(

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from dbops.snapshot.spellings import Question
 
 _REMEDY: Final = 'its expression was not compared: pip install "dbops[embedded,psycopg]" where dbops runs'
+_ELSEWHERE: Final = "its expression was not compared: manage.py dbanalyze does, with a scratch server"
 #: What servers answered in this process already: by major version, the table's columns, and the definition.
 _answers: dict[tuple[Any, ...], NormalForm] = {}
 
 
-def with_normal_forms(snapshot: Snapshot) -> Snapshot:
+def with_normal_forms(snapshot: Snapshot, *, may_start_server: bool = True) -> Snapshot:
     """Return `snapshot` with its section normal_forms; where anything is to be asked, a scratch server is started.
 
-    Where none can be started, the section says so of each question.
+    Where none can be or may be started, the section says so of each question.
     """
     schema, asked = Schema.of(snapshot), unanswered(snapshot)
     if not asked or not isinstance(schema, Schema) or snapshot.server is None:
@@ -34,7 +35,9 @@ def with_normal_forms(snapshot: Snapshot) -> Snapshot:
     major = snapshot.server.major
     keys = {one: (major, _columns(schema, one), one.kind, one.type, one.text) for one in asked}
     new = [one for one in asked if keys[one] not in _answers]
-    forms = _asked(schema, new, major) if new else {}
+    forms: Mapping[Question, NormalForm] = {}
+    if new:
+        forms = _asked(schema, new, major) if may_start_server else _refused(new, _ELSEWHERE)
     known = {one: _answers[key] for one, key in keys.items() if key in _answers}
     _answers.update({keys[one]: form for one, form in forms.items() if form.normal is not None})
     section = tuple(replace(form, table_oid=one.table_oid) for one, form in {**known, **forms}.items())

@@ -61,6 +61,15 @@ def test_what_was_answered_is_not_asked_again(ranged: Snapshot, monkeypatch: pyt
     assert len(forms_of(first)) == 2
 
 
+def test_a_process_that_serves_pages_starts_no_server_and_says_so(
+    ranged: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scratch, "_PLACE", "/nowhere")
+    looked = judged(with_normal_forms(ranged, may_start_server=False))
+    assert looked.findings == []
+    assert str(looked.result.reason).startswith("its expression was not compared: manage.py dbanalyze does")
+
+
 def test_where_no_server_can_be_started_the_reason_is_handed_on(
     ranged: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,8 @@ identity), primary key, unique, foreign-key, check and exclusion constraints (wh
 deferred) and indexes, by what they are and not by what they are called. So are the triggers that RunSQL in a migration
 makes and no later one drops, and those of operations that say what they make. What the server printed in other words is
 compared after a server has printed both sides: a scratch one that is started on this machine for that, never the one
-that is looked at. Where none can be started, the report names what was not compared.
+that is looked at. Where none can be started, and in the admin, whose processes start none, the report names what was
+not compared.
 
 A missing table, column or unique constraint, and a default or identity without which INSERT fails, are critical. What
 the database has beyond the models is information, told once for each table; so are the tables of apps that migrations

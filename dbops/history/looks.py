@@ -39,7 +39,7 @@ def claim(alias: str) -> Look | None:
 def take(look: Look) -> None:
     """Look at the database that `look` was begun for, and write what it came to."""
     try:
-        report = diagnose_alias(look.alias)
+        report = diagnose_alias(look.alias, may_start_server=False)
     except DbopsError as error:
         store_failure(look, str(error))
     else:

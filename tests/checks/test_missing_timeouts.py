@@ -13,9 +13,9 @@ from dbops.diagnose import diagnose_alias
 from dbops.findings.finding import Finding, Kind, Severity, Target
 from dbops.findings.report import Outcome
 from dbops.snapshot.rows import DjangoSettings
-from dbops.snapshot.security_rows import SessionSecurity
 from tests.checks.mending import assert_mends
 from tests.looking import look
+from tests.security_builders import SESSION
 from tests.setting_builders import a_server, a_setting
 
 if TYPE_CHECKING:
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
 
 CHECK = "missing_timeouts"
 STATEMENT, LOCK, IDLE = "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"
-SESSION = SessionSecurity(
-    role="web",
-    is_superuser=False,
-    can_create_roles=False,
-    bypasses_row_security=False,
-    can_replicate=False,
-    is_bootstrap=False,
-    is_ssl=False,
-    is_gss_encrypted=False,
-    client_address=None,
-    server_address=None,
-)
 
 
 def django(*, debug: bool = False) -> tuple[DjangoSettings]:
