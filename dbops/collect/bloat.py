@@ -90,12 +90,16 @@ def measure_bloat(session: Session, seen: Mapping[str, Any]) -> tuple[BloatMeasu
             session.hide_schemas()
             functions = {row["name"]: row for row in session.read(_FUNCTIONS)}
         ends_at = time.monotonic() + _BUDGET_S
-        for position, relation in enumerate(candidates):
+        measured = 0
+        for relation in candidates:
             left_ms = round((ends_at - time.monotonic()) * 1000)
             reason = _obstacle(relation, functions, locked)
-            if reason is None and (position >= _MOST or left_ms <= 0):
-                reason = f"this look measured {plural(position, 'other')} first, and had no more time"
+            if reason is None and measured >= _MOST:
+                reason = f"a look measures {plural(_MOST, 'relation')} at most, the worst first"
+            elif reason is None and left_ms <= 0:
+                reason = f"this look had no time left after {plural(measured, 'other')}"
             if reason is None:
+                measured += 1
                 call = functions[_function(relation)]["call"]
                 measurements.append(_measure(session, relation, call, min(left_ms, _STATEMENT_TIMEOUT_MS)))
             else:

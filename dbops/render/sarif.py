@@ -16,7 +16,7 @@ from dbops.findings.report import Outcome
 from dbops.render import markup
 from dbops.render.decisions import gone_lines, unused_lines
 from dbops.render.gaps import gaps
-from dbops.render.remedies import in_words, remedies
+from dbops.render.remedies import also, in_words, remedies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -167,9 +167,16 @@ def _rule(check: Described) -> dict[str, Any]:
 
 
 def _markdown(finding: Finding, notes: Iterable[str]) -> str:
+    """Return what `in_words` says, with the notes, as markdown."""
     parts = [f"{markup.code(finding.target.name)}: {markup.prose(finding.message)}", *map(markup.prose, notes)]
+    if finding.rolled_up:
+        parts.append(f"The same: {markup.prose(also(finding))}")
+    if finding.fix is not None and finding.fix.caution:
+        parts.append(f"**Caution:** {markup.prose(finding.fix.caution)}")
     for remedy in remedies(finding):
-        parts += [f"{markup.prose(remedy.heading)}:", markup.block(remedy.code, remedy.language)]
+        parts += [f"{markup.prose(remedy.heading)}:", markup.block(remedy.beginning, remedy.language)]
+    if finding.fix is None:
+        parts.append(f"What to do: {markup.code(f'manage.py dbanalyze --explain {finding.check}')}")
     return "\n\n".join(parts)
 
 

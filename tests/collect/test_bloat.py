@@ -11,6 +11,7 @@ from dbops.collect import bloat
 from dbops.collect.bloat import NOT_ALLOWED, NOT_INSTALLED, measure_bloat
 from dbops.collect.session import LookError, Session
 from dbops.snapshot.codec import dump, load
+from dbops.snapshot.rows import LockedRelation
 from tests.builders import a_column, a_table, an_index
 from tests.looking import snapshot_of
 from tests.setting_builders import a_server
@@ -173,7 +174,30 @@ def test_only_so_many_are_measured(database: Database, monkeypatch: pytest.Monke
     leave_a_tenth(database, "one", 150_000)
     monkeypatch.setattr(bloat, "_MOST", 1)
     reasons = [row.unseen for row in measurements(database).values()]
-    assert reasons == [None, "this look measured 1 other first, and had no more time"]
+    assert reasons == [None, "a look measures 1 relation at most, the worst first"]
+
+
+def test_what_cannot_be_measured_takes_nobodys_place(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    database.execute("CREATE EXTENSION pgstattuple")
+    leave_a_tenth(database, "one", 200_000)
+    leave_a_tenth(database, "two", 150_000)
+    monkeypatch.setattr(bloat, "_MOST", 2)
+    (oid,) = database.execute("SELECT 'one'::regclass::oid::bigint")[0]
+    locked = (LockedRelation(oid=oid, schema="public", name="one"),)
+    found = measure_bloat(
+        Session(database.connect(), psycopg.Error), {**snapshot_of(database).sections, "locked_relations": locked}
+    )
+    names = dict(database.execute("SELECT oid::bigint, relname::text FROM pg_class"))
+    assert {names[row.oid] for row in found if row.unseen is None} == {"two", "two_key"}
+
+
+def test_the_time_that_is_spent_is_told_apart_from_the_number(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.execute("CREATE EXTENSION pgstattuple")
+    leave_a_tenth(database, "one", 150_000)
+    monkeypatch.setattr(bloat, "_BUDGET_S", 0)
+    assert {row.unseen for row in measurements(database).values()} == {"this look had no time left after 0 others"}
 
 
 def test_a_connection_that_is_lost_leaves_the_rest_unmeasured(database: Database) -> None:

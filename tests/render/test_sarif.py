@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
 from dbops.analysis.registry import checks
 from dbops.findings.finding import Kind, Owner, Severity
+from dbops.findings.fix import Fix
 from dbops.findings.ignores import Ignore
 from dbops.findings.report import Ignored, Outcome, Report
 from dbops.findings.source import Place
@@ -104,6 +105,20 @@ def test_a_finding_is_a_result_with_its_object_its_files_and_its_fix() -> None:
     assert "```sql\nCREATE INDEX" in result["message"]["markdown"]
     assert result["properties"]["evidence"] == {"table_size_bytes": 18_000_000, "rows": 100_000}
     assert "fixes" not in result
+
+
+def test_its_markdown_says_no_less_than_its_text() -> None:
+    costly = Fix(sql=tuple(f"DROP INDEX i{number};" for number in range(30)), caution="nobody can read it meanwhile")
+    findings = (
+        a_finding("public.task", "duplicate_index", fix=costly, rolled_up=("public.other",)),
+        a_finding("public.user", "missing_primary_key", fix=None),
+    )
+    large, bare = (result["message"]["markdown"] for result in run(a_report(*findings))["results"])
+    assert "nobody can read it meanwhile" in large
+    assert "public.other" in large
+    assert large.count("DROP INDEX") == 20
+    assert "10 more statements" in large
+    assert "manage.py dbanalyze --explain missing_primary_key" in bare
 
 
 def test_what_lies_in_no_file_is_shown_at_the_settings() -> None:

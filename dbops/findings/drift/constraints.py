@@ -137,13 +137,11 @@ def _missing_foreign_key(
     place: Place, declared: DeclaredConstraint, others: Sequence[Constraint], target: Table
 ) -> Finding:
     refers = f"{place.model} refers by {declared.columns[0]} to {target.qualified_name}"
-    if others:
+    if others:  # which rows each of the two lets in is for a person to decide
         message = f"{refers}, and the foreign key there is another: {others[0].definition}."
-    else:
-        message = f"{refers}, and the database has no foreign key there: rows may point to nothing."
-    is_free = all(one.name != declared.name for one in others)
-    caution = "fails to validate where rows point to nothing"
-    fix = _add(place, declared.name, _definition(declared, target), caution) if is_free else None
+        return place.constraint(declared.name, declared.columns, message)
+    message = f"{refers}, and the database has no foreign key there: rows may point to nothing."
+    fix = _add(place, declared.name, _definition(declared, target), "fails to validate where rows point to nothing")
     return place.constraint(declared.name, declared.columns, message, fix=fix)
 
 
