@@ -19,7 +19,7 @@ class ContentSecurityPolicyMiddleware(MiddlewareMixin):
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        if not (settings.DEBUG and response.status_code in {404, 500}):
+        if not (settings.DEBUG and response.status_code in {400, 404, 500}):
             policy = "; ".join(f"{directive} {' '.join(sources)}" for directive, sources in settings.SECURE_CSP.items())
             response.headers.setdefault("Content-Security-Policy", policy)
         return response

@@ -63,6 +63,7 @@ if DEBUG and find_spec("django_extensions") is not None:
     INSTALLED_APPS.append("django_extensions")
 
 MIDDLEWARE = [
+    "config.content_security.ContentSecurityPolicyMiddleware",  # first, so that the answers of the others carry it too
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -70,10 +71,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "config.content_security.ContentSecurityPolicyMiddleware",
 ]
 if not DEBUG:
-    MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")
+    MIDDLEWARE.insert(2, "whitenoise.middleware.WhiteNoiseMiddleware")
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -146,7 +146,12 @@ def _cache() -> dict[str, Any]:
         url = EMBEDDED_SERVERS.cache_url
     if url is None:
         # Not the memory of the process: with several of them each would show its own.
-        return {"BACKEND": entry.FILE_CACHE, "LOCATION": BASE_DIR / ".dbops/cache"}
+        return {
+            "BACKEND": entry.FILE_CACHE,
+            "LOCATION": BASE_DIR / ".dbops/cache",
+            # Beyond so many, entries are dropped at random, and with them the counts of attempts; Django's 300 are few.
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
+        }
     return {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": url,

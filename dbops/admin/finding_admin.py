@@ -17,6 +17,7 @@ from dbops.render.catalogue import paragraphs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.db.models import QuerySet
     from django.forms import Media
     from django.http import HttpRequest, HttpResponse
     from django.urls import URLPattern
@@ -39,6 +40,14 @@ class WhereSeveral(AllValuesFieldListFilter):
         return len(self.lookup_choices) > 1
 
 
+class WhereSeveralDatabases(WhereSeveral):
+    """The aliases that the pages are about, of those that were looked at."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lookup_choices = self.lookup_choices.filter(alias__in=aliases())
+
+
 class FindingAdmin(FindingModelAdmin):
     """Findings are made by looks, and by nobody else."""
 
@@ -49,7 +58,7 @@ class FindingAdmin(FindingModelAdmin):
         "ownership",
         ("app_label", WhereSeveral),
         ("check_name", WhereSeveral),
-        ("look__alias", WhereSeveral),
+        ("look__alias", WhereSeveralDatabases),
     )
     list_select_related = ("look",)
     list_per_page = 50
@@ -58,6 +67,9 @@ class FindingAdmin(FindingModelAdmin):
     actions = None
     fields = readonly_fields = ("target",)  # what the page shows is not a form
     change_form_template = "dbops/admin/finding.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Finding]:
+        return super().get_queryset(request).filter(look__alias__in=aliases())
 
     def get_list_display(self, request: HttpRequest) -> Any:
         is_alone = len(aliases()) == 1

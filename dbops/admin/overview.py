@@ -17,6 +17,7 @@ from dbops.admin.shown import Shown
 from dbops.analysis.registry import checks
 from dbops.collect.rights import grants_of, rights_of
 from dbops.findings.report import JUDGED, Outcome
+from dbops.history.looks import buried
 from dbops.history.storage import results_of
 from dbops.models import Look
 from dbops.render.coverage import by_reason, missing_grants
@@ -100,7 +101,7 @@ def states_of(aliases: Iterable[str]) -> dict[str, State]:
     """Return the state of each alias, in one query."""
     found: dict[str, dict[str, Look]] = {alias: {} for alias in aliases}
     for look in Look.objects.filter(alias__in=list(found)).order_by("started_at", "pk"):
-        found[look.alias][look.status] = look
+        found[look.alias][buried(look).status] = look
     return {alias: _state(by_status) for alias, by_status in found.items()}
 
 
@@ -196,6 +197,8 @@ def _more(check: str, severity: str, chosen: Chosen) -> str:
         lookups["ownership__exact"] = chosen.values["ownership"]
     if "app" in chosen.values:
         lookups["app_label"] = chosen.values["app"]
+    if not chosen.unfolds:
+        lookups["is_folded__exact"] = "0"
     return f"{reverse('admin:dbops_finding_changelist')}?{urlencode(lookups)}"
 
 

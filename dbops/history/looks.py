@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: After so long a look is taken for dead: its process ended in the middle of it. Its statements have shorter limits.
 EXPIRES_AFTER: Final = timedelta(minutes=5)
+_DIED: Final = "the process that looked ended in the middle of it"
 
 
 def claim(alias: str) -> Look | None:
@@ -26,14 +27,19 @@ def claim(alias: str) -> Look | None:
     expired = Look.objects.filter(
         alias=alias, status=Look.Status.RUNNING, started_at__lt=timezone.now() - EXPIRES_AFTER
     )
-    expired.update(
-        status=Look.Status.FAILED, ended_at=timezone.now(), error="the process that looked ended in the middle of it"
-    )
+    expired.update(status=Look.Status.FAILED, ended_at=timezone.now(), error=_DIED)
     try:
         with transaction.atomic(using=router.db_for_write(Look)):
             return Look.objects.create(alias=alias)
     except IntegrityError:
         return None
+
+
+def buried(look: Look) -> Look:
+    """Return `look`, failed if it has expired; its row stays as it is until the next `claim`."""
+    if look.status == Look.Status.RUNNING and look.started_at < timezone.now() - EXPIRES_AFTER:
+        look.status, look.error = Look.Status.FAILED, _DIED
+    return look
 
 
 def take(look: Look) -> None:
@@ -63,11 +69,13 @@ def start(alias: str) -> Callable[[float], bool] | None:
 
 
 def _run(look: Look, has_ended: threading.Event) -> None:
+    is_stored = False
     try:
         take(look)
+        is_stored = True
     finally:  # what was not expected goes to threading.excepthook
         try:
-            if look.status == Look.Status.RUNNING:
+            if not is_stored:
                 store_failure(look, "the look crashed: see the log")
         finally:
             connections.close_all()  # what Django opened for this thread

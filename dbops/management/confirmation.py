@@ -36,7 +36,15 @@ def confirmed(plan: str, options: Mapping[str, Any], stdout: OutputWrapper, *, m
     if not sys.stdin.isatty():
         message = "this changes a server, and nobody can be asked"
         raise UsageError(message, hint="add --yes to go on, or --plan to see only what would be done")
-    if input("Type yes to go on: ").strip() != "yes":
+    if not says_yes():
         message = "nothing was done"
         raise UsageError(message)
     return True
+
+
+def says_yes() -> bool:
+    """Ask on the terminal whether to go on. No answer at all, as by Ctrl-D, is a no."""
+    try:
+        return input("Type yes to go on: ").strip() == "yes"
+    except EOFError:
+        return False

@@ -20,17 +20,12 @@ from django.core.cache import cache
 from django.shortcuts import render
 from django.utils.crypto import salted_hmac
 
+from dbops.cache_errors import CACHE_ERRORS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django.http import HttpRequest, HttpResponse
-
-try:
-    from redis.exceptions import RedisError
-except ImportError:  # the cache is in something else
-    CACHE_ERRORS: tuple[type[Exception], ...] = (OSError,)
-else:
-    CACHE_ERRORS = (OSError, RedisError)
 
 #: How long the cache is left alone after it could not be reached.
 PAUSE_S: Final = 10.0

@@ -49,6 +49,23 @@ def test_the_database_is_named_where_there_are_several(admin_client: Client, set
 
 
 @pytest.mark.django_db
+def test_what_was_found_in_a_database_that_is_not_looked_at_any_more_is_not_listed(
+    admin_client: Client, settings: Settings
+) -> None:
+    settings.DBOPS = {"DATABASES": ["default", "replica"]}
+    for alias in ("default", "replica", "gone"):
+        keep(a_report(a_finding(f"public.in_{alias}"), target=a_target(alias=alias)))
+    page = text_of(admin_client.get(FINDINGS))
+    assert "By database All default replica" in page
+    assert "2 findings" in page
+    assert "gone" not in page
+    settings.DBOPS = {"DATABASES": ["default"]}
+    page = text_of(admin_client.get(FINDINGS))
+    assert "1 finding" in page
+    assert "By database" not in page
+
+
+@pytest.mark.django_db
 def test_a_finding_has_everything_that_mends_and_explains_it(admin_client: Client) -> None:
     finding = an_unindexed_foreign_key(rolled_up=("public.task_p1", "public.task_p2"))
     assert finding.fix is not None

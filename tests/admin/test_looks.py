@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection, connections
@@ -29,6 +29,9 @@ from tests.render.reports import (
     an_exhausted_sequence,
     an_unindexed_foreign_key,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.mark.django_db
@@ -191,11 +194,41 @@ def test_a_look_that_crashes_is_not_left_running(monkeypatch: pytest.MonkeyPatch
     has_ended = start("default")
     assert has_ended is not None
     assert has_ended(60)
-    for thread in threading.enumerate():
-        if thread.name == "dbops-look":
-            thread.join(10)  # until it has told of its end
+    wait_for_the_thread()
     look = Look.objects.get()
     assert (look.status, look.error) == ("failed", "the look crashed: see the log")
+
+
+def wait_for_the_thread() -> None:
+    """Until it has told of its end."""
+    for thread in threading.enumerate():
+        if thread.name == "dbops-look":
+            thread.join(10)
+
+
+@pytest.fixture
+def no_look_can_be_committed(transactional_db: None) -> Iterator[None]:
+    """The database takes every statement that ends a look well, and refuses the COMMIT."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'the disk is full'; END$$;"
+            "CREATE CONSTRAINT TRIGGER refused AFTER UPDATE ON dbops_look DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW WHEN (NEW.status = 'done') EXECUTE FUNCTION refuse()"
+        )
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER refused ON dbops_look; DROP FUNCTION refuse()")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_look_that_cannot_be_kept_is_not_left_running(no_look_can_be_committed: None) -> None:
+    has_ended = start("default")
+    assert has_ended is not None
+    assert has_ended(60)
+    wait_for_the_thread()
+    look = Look.objects.get()
+    assert (look.status, look.error) == ("failed", "the look crashed: see the log")
+    assert not Finding.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from dbops.findings.finding import Owner, Ownership, Severity
 from dbops.findings.report import CheckResult, Ignored, Outcome
-from dbops.history.looks import claim
+from dbops.history.looks import EXPIRES_AFTER, claim
 from dbops.history.storage import store_failure
 from dbops.models import Finding, Look
 from tests.admin.conftest import FINDINGS, OVERVIEW, START, keep, text_of
@@ -120,6 +122,15 @@ def test_of_many_findings_of_a_check_the_worst_are_shown_and_the_rest_is_behind_
     listed = text_of(admin_client.get(link.replace("&amp;", "&")))
     assert "5 findings" in listed
     assert "exhausted_sequence public" not in listed
+
+
+@pytest.mark.django_db
+def test_the_list_behind_that_link_has_as_many_as_it_says(admin_client: Client) -> None:
+    mine = [a_redundant_index(number) for number in range(4)]
+    keep(a_report(*mine, a_redundant_index(9, owner=THEIRS)))
+    for query, count in (({}, 4), ({"check": "redundant_index"}, 5)):
+        (link,) = re.findall(rf'href="([^"]+)">All {count} of', admin_client.get(OVERVIEW, query).content.decode())
+        assert f"{count} findings" in text_of(admin_client.get(link.replace("&amp;", "&")))
 
 
 @pytest.mark.django_db
@@ -231,6 +242,22 @@ def test_a_running_look_is_said_and_the_page_loads_itself_again(admin_client: Cl
     assert 'http-equiv="refresh"' in response.content.decode()
     assert "Look again" not in text_of(response)
     assert "exhausted_sequence" in text_of(response)
+
+
+@pytest.mark.django_db
+def test_a_look_whose_process_has_died_is_said_to_have_failed_and_can_be_begun_again(admin_client: Client) -> None:
+    keep(a_mixed_report())
+    claim("default")
+    running = Look.objects.filter(status=Look.Status.RUNNING)
+    Look.objects.update(started_at=timezone.now() - EXPIRES_AFTER - timedelta(seconds=1))
+    response = admin_client.get(OVERVIEW)
+    page = text_of(response)
+    assert "failed: the process that looked ended in the middle of it" in page
+    assert "Looking at it since" not in page
+    assert 'http-equiv="refresh"' not in response.content.decode()
+    assert "Look again" in page
+    assert "exhausted_sequence" in page
+    assert running.exists(), "a page that is read writes nothing"
 
 
 @pytest.mark.django_db

@@ -43,6 +43,25 @@ def test_every_answer_carries_the_policy(client: Client, address: str) -> None:
     assert client.get(address)["Content-Security-Policy"] == POLICY
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "host", "status"),
+    [("/account/login", "testserver", 301), ("/account/login/", "elsewhere.example", 400)],
+    ids=["missing slash", "foreign host"],
+)
+def test_what_is_answered_before_any_view_carries_it_too(client: Client, address: str, host: str, status: int) -> None:
+    response = client.get(address, headers={"host": host})
+    assert response.status_code == status
+    assert response["Content-Security-Policy"] == POLICY
+
+
+def test_being_sent_to_https_carries_it_too(client: Client, settings: Settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    response = client.get("/account/login/")
+    assert response["Location"].startswith("https://")
+    assert response["Content-Security-Policy"] == POLICY
+
+
 def test_a_view_can_say_something_of_its_own(rf: RequestFactory) -> None:
     request = rf.get("/")
 
@@ -53,7 +72,9 @@ def test_a_view_can_say_something_of_its_own(rf: RequestFactory) -> None:
     assert response["Content-Security-Policy"] == "default-src 'none'"
 
 
-@pytest.mark.parametrize(("debug", "status", "carries"), [(True, 500, False), (True, 200, True), (False, 500, True)])
+@pytest.mark.parametrize(
+    ("debug", "status", "carries"), [(True, 500, False), (True, 400, False), (True, 200, True), (False, 500, True)]
+)
 def test_only_the_pages_that_explain_an_error_in_development_go_without(
     rf: RequestFactory, settings: Settings, debug: bool, status: int, carries: bool
 ) -> None:

@@ -69,6 +69,7 @@ def test_reset_destroys_only_when_told_to(clone: Clone) -> None:
     assert unasked.returncode == 2
     assert "HINT: say  embedded reset --yes" in unasked.stderr
     assert reset_on_a_terminal(clone, answer="y") == 2
+    assert reset_on_a_terminal(clone, answer="\x04") == 2, "Ctrl-D"
     assert clone.manage("embedded", "status").returncode == 0
 
     assert reset_on_a_terminal(clone, answer="yes") == 0

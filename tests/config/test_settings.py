@@ -134,7 +134,9 @@ def test_production_does_what_it_is_told(run_python: RunPython) -> None:
 
 
 def test_the_cache_without_a_server_is_in_files_that_all_processes_share(run_python: RunPython) -> None:
-    assert show(run_python, "CACHES", **PRODUCTION)["CACHES"]["default"]["BACKEND"].endswith("FileBasedCache")
+    cache = show(run_python, "CACHES", **PRODUCTION)["CACHES"]["default"]
+    assert cache["BACKEND"].endswith("FileBasedCache")
+    assert cache["OPTIONS"] == {"MAX_ENTRIES": 100_000}
 
 
 def test_only_the_web_server_has_a_pool_and_limits(run_python: RunPython) -> None:

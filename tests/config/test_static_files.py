@@ -19,6 +19,14 @@ request = RequestFactory().get("/", HTTP_HOST="example.com")
 print(render_to_string("tasks/delete.html", request=request))
 print(render_to_string("404.html"), render_to_string("500.html"))
 """
+GET = """
+import sys
+import django
+django.setup()
+from django.test import Client
+response = Client().get(sys.argv[1], secure=True, headers={"host": "example.com"})
+print(response.status_code, response["Content-Security-Policy"], response["X-Content-Type-Options"])
+"""
 
 
 def test_collected_files_have_their_hash_and_the_pages_name_them(run_python: RunPython) -> None:
@@ -32,3 +40,5 @@ def test_collected_files_have_their_hash_and_the_pages_name_them(run_python: Run
     for name in named:
         assert (directory / name).is_file()
         assert (directory / f"{name}.gz").is_file()
+    served = run_python("-c", GET, f"/static/{min(named)}", DJANGO_SETTINGS_MODULE="config.settings", **PRODUCTION)
+    assert re.fullmatch(r"200 default-src 'self'; .* nosniff\n", served.stdout), served.stderr

@@ -15,6 +15,7 @@ from dbops.embedded.project import ProjectServers
 from dbops.embedded.provision import DATABASE, ROLE
 from dbops.errors import EmbeddedServerError, UsageError
 from dbops.management.command import DbopsCommand, Exit
+from dbops.management.confirmation import says_yes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,7 +133,7 @@ class Command(DbopsCommand):
         if not options["unasked"]:
             if not sys.stdin.isatty():
                 raise UsageError("reset destroys data and nobody can be asked", hint="say  embedded reset --yes")
-            if input("Type yes to go on: ").strip() != "yes":
+            if not says_yes():
                 raise UsageError("nothing was destroyed")
         destroyed = servers.reset()
         anew = "destroyed; the next command that needs a database begins anew"

@@ -44,7 +44,7 @@ class LogInView(LoginView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         client = client_network(request)
-        address = User.objects.tidy_email(request.POST.get("username", "")).casefold()
+        address = User.objects.fold_email(request.POST.get("username", ""))
         self._attempt = attempt(limit("log_in_by_client").of(client), limit("log_in_by_address").of(client, address))
         if self._attempt.retry_after_s:
             return refusal(request, self._attempt)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from dbops.workloads.accounts.limits import DEFAULTS, check_limits, limit
@@ -46,6 +49,22 @@ def test_wrong_passwords_for_an_address_are_limited_in_whatever_case_it_is_writt
     assert 0 < int(refused["Retry-After"]) <= 3600
     assert "no-store" in refused["Cache-Control"]
     assert "Too many attempts" in refused.content.decode()
+
+
+def test_a_letter_that_the_server_lowers_in_its_own_way_makes_no_second_count(client: Client) -> None:
+    spellings = ("ida@example.com", "İda@example.com", "İDA@example.com")
+    assert statuses(*(log_in(client, email, "wrong") for email in spellings)) == [200, 200, 429]
+
+
+def test_all_that_the_server_takes_for_one_address_is_counted_as_one() -> None:
+    letters = [chr(code) for code in range(1, sys.maxunicode) if unicodedata.category(chr(code))[0] in "LMNS"]
+    letters = [letter for letter in letters if User.objects.tidy_email(letter) == letter]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT letter, LOWER(letter) FROM unnest(%s::text[]) AS letter", [letters])
+        lowered = cursor.fetchall()
+    fold = User.objects.fold_email
+    assert [letter for letter, lower in lowered if fold(f"{letter}@") != fold(f"{lower}@")] == []
+    assert len({fold(letter) for letter in letters}) > 100_000
 
 
 def test_an_unknown_address_is_limited_like_a_known_one(client: Client) -> None:

@@ -67,6 +67,11 @@ class UserManager(BaseUserManager["User"]):
         """As given but for what cannot be seen: no space around it, one code point for one character (NFKC)."""
         return self.model.normalize_username(email.strip())
 
+    def fold_email(self, email: str) -> str:
+        """What all spellings have in common by which the database finds one user; others may share it."""
+        # İ is folded to i with a dot above, and lowered to a plain i.
+        return self.tidy_email(email).casefold().replace("\N{COMBINING DOT ABOVE}", "")
+
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """Makes a user; without a password it cannot log in by one. Raises IntegrityError if the address is taken."""
         return self._create(email, password, {"is_staff": False, "is_superuser": False, **fields})
