@@ -35,16 +35,14 @@ class Answer:
 
 
 def pulse(alias: str) -> Answer:
-    """Ask the server for one row, on a connection of our own: none of the pool's, which may have none to give.
+    """Ask the server for a sign of life, on a connection of our own: none of the pool's, which may have none to give.
 
     Where that is refused at once, as by a server that has no connection left, one of the pool's is asked.
     """
     started_s = monotonic()
     try:
         with connect_alias(alias, limits=LIMITS) as (connection, error):
-            session = Session(connection, error, statement_timeout_ms=STATEMENT_TIMEOUT_MS, grace_ms=GRACE_MS)
-            with session.transaction():
-                session.read("SELECT 1 AS answer")
+            Session(connection, error, statement_timeout_ms=STATEMENT_TIMEOUT_MS, grace_ms=GRACE_MS).ping()
     except TargetUnreachableError as error:
         is_refused = monotonic() - started_s < REFUSED_WITHIN_S
         return Answer(error.message, is_served=is_refused and _serves_the_pool(alias))

@@ -15,13 +15,16 @@ from django.template.loader import render_to_string
 
 from dbops.models import Look
 from dbops.pulse import pulse
-from dbops.watch import watch
+from dbops.watch import Crash, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest, HttpResponseBase
     from django.urls import URLPattern
+
+    from dbops.pulse import Answer
+    from dbops.watch import Seen
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +47,8 @@ def guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # Who brings no session is sent to log in without asking a database.
-        if settings.SESSION_COOKIE_NAME in request.COOKIES:
-            silent = silent_alias()
-            if silent is not None:
-                return _unavailable(silent)
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and silent_alias() is not None:
+            return _unavailable()
         return view(request, *args, **kwargs)
 
     for alias in connections:  # a project may have ATOMIC_REQUESTS, whose BEGIN would come before us
@@ -60,9 +61,7 @@ def silent_alias() -> str | None:
     needed = sorted({router.db_for_read(model) for model in (Look, get_user_model())})
     # Never what was seen a moment ago: the server may have frozen since.
     asked = {
-        alias: watch(pulse, alias, keep=lambda _value, _took_s: 0.0).ask()
-        for alias in needed
-        if connections[alias].vendor == "postgresql"
+        alias: watch(pulse, alias).ask(max_age_s=0) for alias in needed if connections[alias].vendor == "postgresql"
     }
     until_s = monotonic() + WAIT_S
     for alias, answer in asked.items():
@@ -71,14 +70,20 @@ def silent_alias() -> str | None:
         except TimeoutError:
             reason: str | None = f"no answer within {WAIT_S:g} s"
         else:
-            reason = None if seen is None or seen.value.is_served else seen.value.reason
+            reason = _silence(seen)
         if reason is not None:
             logger.warning("the database %r does not answer: %s", alias, reason)
             return alias
     return None
 
 
-def _unavailable(alias: str) -> HttpResponse:
-    # Without the request, whose user is in the database; and without the reason, for nobody has said who asks.
-    page = render_to_string("dbops/admin/unavailable.html", {"alias": alias, "title": "The database does not answer"})
+def _silence(seen: Seen[Answer] | Crash) -> str | None:
+    if isinstance(seen, Crash):
+        return "the pulse crashed: see the log"
+    return None if seen.value.is_served else seen.value.reason
+
+
+def _unavailable() -> HttpResponse:
+    # Without the request, whose user is in the database; without the alias or the reason, for nobody has said who asks.
+    page = render_to_string("dbops/admin/unavailable.html", {"title": "The database does not answer"})
     return HttpResponse(page, status=503, headers={"Cache-Control": "no-store", "Retry-After": "10"})

@@ -72,6 +72,15 @@ class Session:
         pid: int = self._connection.info.backend_pid
         return pid
 
+    def ping(self) -> None:
+        """Have the server answer one statement, outside any transaction: one round trip, under one deadline.
+
+        Raises:
+            ConnectionLostError: the server went away, or stopped answering.
+            LookError: the server refused.
+        """
+        self._fetch("SELECT 1")
+
     @contextmanager
     def transaction(self, *, statement_timeout_ms: int | None = None) -> Iterator[None]:
         """Hold one REPEATABLE READ READ ONLY transaction that never waits long, and always roll it back.

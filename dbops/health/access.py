@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.db import connections
 from django.utils.crypto import constant_time_compare
 
 from dbops.conf import read
+from dbops.health.threads import threads_for
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -22,8 +21,6 @@ logger = logging.getLogger(__name__)
 #: How long the session may take to be read: it lies in what may just be down.
 SESSION_WITHIN_S: Final = 1.0
 _SCHEME: Final = "bearer"
-#: Threads that may wait for a pool or a server that is stuck, while the others that ask are told that it is.
-_readers: Final = ThreadPoolExecutor(4, "dbops-health-session")
 
 
 class Access(Enum):
@@ -44,7 +41,7 @@ async def access(request: HttpRequest) -> Access:
         return Access.GRANTED if is_right else Access.UNKNOWN
     if settings.SESSION_COOKIE_NAME not in request.COOKIES or not hasattr(request, "user"):
         return Access.UNKNOWN
-    reading = asyncio.wrap_future(_readers.submit(_user, request))
+    reading = asyncio.wrap_future(threads_for("session").submit(_user, request))
     await asyncio.wait({reading}, timeout=SESSION_WITHIN_S)
     if not reading.done():
         reading.cancel()
@@ -59,9 +56,6 @@ async def access(request: HttpRequest) -> Access:
 
 
 def _user(request: HttpRequest) -> Any:
-    """Return the request's user, read in a thread of ours, which gives its connections back."""
-    try:
-        request.user.is_authenticated  # noqa: B018  it is lazy: asked here, it is read here
-        return request.user
-    finally:
-        connections.close_all()
+    """Return the request's user, read in the thread that calls."""
+    request.user.is_authenticated  # noqa: B018  it is lazy: asked here, it is read here
+    return request.user

@@ -15,12 +15,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from health_check.exceptions import ServiceUnavailable
 
+from dbops.cache_errors import CACHE_ERRORS
 from dbops.health.probe import NotJudgedError, Probe
 from dbops.watch import watch
 
 if TYPE_CHECKING:
     from django.core.cache import BaseCache
 
+#: What says that a cache, which may be a table, is not to be reached.
+_ERRORS: Final[tuple[type[Exception], ...]] = (*CACHE_ERRORS, DatabaseError)
 #: How long Redis has to let us in, and then to answer: once each.
 SOCKET_TIMEOUT_S: Final = 1.0
 #: Our key is gone by itself when we could not take it away.
@@ -60,14 +63,14 @@ def look(alias: str) -> str | None:
     cache, key, value = _cache(alias), f"dbops-health-{uuid4()}", uuid4().hex
     if isinstance(cache, str):
         return cache
-    pool = _redis_pool(cache)
-    if pool is not None:
-        return _look_at_redis(pool, cache.make_key(key), value)
     try:
+        pool = _redis_pool(cache)
+        if pool is not None:
+            return _look_at_redis(pool, cache.make_key(key), value)
         cache.set(key, value, KEY_LIFETIME_S)
         found = cache.get(key)
         cache.delete(key)
-    except (OSError, DatabaseError) as error:
+    except _ERRORS as error:
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return None if found == value else "it does not keep what it is given"
 
@@ -106,8 +109,6 @@ def _look_at_redis(pool: Any, key: object, value: str) -> str | None:
         try:
             pipe = client.pipeline(transaction=False)
             found = pipe.set(str(key), value, ex=KEY_LIFETIME_S).get(str(key)).delete(str(key)).execute()[1]
-        except (redis.RedisError, OSError) as error:
-            return f"{type(error).__name__}: {error}".splitlines()[0]
         finally:
             own.disconnect()
     return None if found in {value, value.encode()} else "it does not keep what it is given"

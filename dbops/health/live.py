@@ -17,7 +17,7 @@ from dbops.errors import DbopsError
 from dbops.findings.finding import Severity
 from dbops.findings.report import Outcome
 from dbops.health.probe import NotJudgedError, Probe
-from dbops.watch import Watch, watch
+from dbops.watch import Crash, Watch, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     from dbops.findings.report import Report
     from dbops.watch import Seen
 
-#: A look is kept this long, and one that could not see this long.
+#: A look is kept at least this long, and one that could not see at least this long.
 KEPT_S: Final = 60.0
 RETRIED_AFTER_S: Final = 5.0
-#: On a large database a look takes its time: it is to take no more than a hundredth of it.
+#: On a large database a look takes its time: it is to take no more than a hundredth of it, one in vain a tenth.
 SHARE: Final = 100
-#: A look as old as so many of its lifetimes says nothing of now.
+SHARE_IN_VAIN: Final = 10
+#: However long it takes, there is a look as often as this.
+LONGEST_KEPT_S: Final = 15 * 60.0
+#: A look as old as so many of its lifetimes, or as this, says nothing of now.
 LIFETIMES: Final = 5
+LONGEST_SHOWN_S: Final = 30 * 60.0
 #: How long a page waits for a look when there is none it could show; the rest of its time is for saying so.
 WAIT_S: Final = 2.0
 #: Unapplied migrations are a line of their own: there any finding counts, as the code may need what is missing.
@@ -62,8 +66,10 @@ def look(alias: str) -> Look:
     return Look(report, report.interrupted)
 
 
-def _kept_s(seen: Look, took_s: float) -> float:
-    return max(KEPT_S, SHARE * took_s) if seen.reason is None else RETRIED_AFTER_S
+def _kept_s(seen: Seen[Look] | Crash) -> float:
+    is_in_vain = isinstance(seen, Crash) or seen.value.reason is not None
+    least_s, share = (RETRIED_AFTER_S, SHARE_IN_VAIN) if is_in_vain else (KEPT_S, SHARE)
+    return min(max(least_s, share * seen.took_s), LONGEST_KEPT_S)
 
 
 def live_probes(alias: str) -> Iterator[Probe]:
@@ -83,6 +89,9 @@ class LiveChecks(Probe):
         seen = self.seen = await _seen(self.alias)
         if seen is None:
             message = "not looked at yet"
+            raise ServiceWarning(message)
+        if isinstance(seen, Crash):
+            message = "the look crashed: see the log"
             raise ServiceWarning(message)
         if seen.value.reason is not None:
             raise ServiceWarning(seen.value.reason)
@@ -113,7 +122,7 @@ class LiveCheck(Probe):
 
     async def run(self) -> None:
         seen = self.seen = await _seen(self.alias)
-        if seen is None or seen.value.report is None or _is_stale(seen):
+        if seen is None or isinstance(seen, Crash) or seen.value.report is None or _is_stale(seen):
             message = "there is no look of late"
             raise NotJudgedError(message)
         report = seen.value.report
@@ -141,18 +150,19 @@ class Migrations(LiveCheck):
         return True
 
 
-async def _seen(alias: str) -> Seen[Look] | None:
+async def _seen(alias: str) -> Seen[Look] | Crash | None:
     """Return the last look, and have the next one made when that is due; wait only where there is none to show."""
-    looking: Watch[Look] = watch(look, alias, keep=_kept_s)
-    asked = looking.ask()
+    looking: Watch[Look] = watch(look, alias)
     last = looking.last
+    # Never 0: the first one may have ended just now.
+    asked = looking.ask(max_age_s=RETRIED_AFTER_S if last is None else _kept_s(last))
     if last is not None and not _is_stale(last):
         return last
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(asked), WAIT_S) or looking.last
+        return await asyncio.wait_for(asyncio.wrap_future(asked), WAIT_S)
     except TimeoutError:
         return looking.last
 
 
-def _is_stale(seen: Seen[Look]) -> bool:
-    return seen.age_s > LIFETIMES * seen.kept_s
+def _is_stale(seen: Seen[Look] | Crash) -> bool:
+    return seen.age_s > min(LIFETIMES * _kept_s(seen), LONGEST_SHOWN_S)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from health_check.base import HealthCheck, HealthCheckResult
 from health_check.exceptions import HealthCheckException, ServiceUnavailable, ServiceWarning
 
+from dbops.watch import Crash
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Executor, Future
@@ -65,7 +67,7 @@ class Probe(HealthCheck):  # type: ignore[misc]
 
     name: ClassVar[str]
     alias: str
-    seen: Seen[Any] | None = field(default=None, init=False, repr=False)
+    seen: Seen[Any] | Crash | None = field(default=None, init=False, repr=False)
     figures: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -85,14 +87,14 @@ class Probe(HealthCheck):  # type: ignore[misc]
             error = raised
         return HealthCheckResult(check=self, error=error, time_taken=perf_counter() - started_s)
 
-    async def answer(self, asked: Future[Seen[Any] | None]) -> Any:
+    async def answer(self, asked: Future[Seen[Any] | Crash]) -> Any:
         """Wait for what was asked and return its value.
 
         Raises:
             ServiceUnavailable: the look crashed.
         """
-        self.seen = await asyncio.wrap_future(asked)
-        if self.seen is None:
+        self.seen = seen = await asyncio.wrap_future(asked)
+        if isinstance(seen, Crash):
             message = "the check crashed: see the log"
             raise ServiceUnavailable(message)
-        return self.seen.value
+        return seen.value

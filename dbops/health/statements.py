@@ -70,6 +70,6 @@ class SlowQueries(Probe):
     name: ClassVar[str] = "slow_queries"
 
     async def run(self) -> None:
-        found = await self.answer(watch(look, self.alias, keep=lambda _value, _took_s: KEPT_S).ask())
+        found = await self.answer(watch(look, self.alias).ask(max_age_s=KEPT_S))
         self.figures = found.figures
         raise NotJudgedError(found.reason or "figures alone")

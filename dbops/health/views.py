@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from importlib.resources import files
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.core.cache import caches
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.views.decorators.cache import cache_control
@@ -24,10 +22,11 @@ from dbops.health import formats
 from dbops.health.access import Access, access
 from dbops.health.caches import Cache
 from dbops.health.databases import Database, Pool
-from dbops.health.live import live_probes
+from dbops.health.live import LiveChecks, Migrations, live_probes
 from dbops.health.probe import ANSWER_WITHIN_S, Status
 from dbops.health.statements import SlowQueries
 from dbops.health.summary import summarize
+from dbops.health.threads import threads_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,8 +51,6 @@ CONTENT_TYPES: Final = {
     "text": "text/plain; charset=utf-8",
     "openmetrics": "application/openmetrics-text; version=1.0.0; charset=utf-8",
 }
-#: For checks that are not ours and not asynchronous: those of an event loop would be waited for when it ends.
-_threads: Final = ThreadPoolExecutor(8, "dbops-health-checks")
 
 
 class HealthView(HealthCheckView):  # type: ignore[misc]
@@ -76,17 +73,22 @@ class HealthView(HealthCheckView):  # type: ignore[misc]
         return _outside_transactions(super().as_view(**initkwargs))
 
     def get_checks(self) -> Iterator[HealthCheck]:
-        """Iterate over the checks of every alias of DBOPS["DATABASES"] and of every cache, then those of `checks`."""
-        for alias in read(getattr(settings, "DBOPS", {}))[0].databases:
+        """Iterate over the checks of every alias of DBOPS["DATABASES"] and of every cache, then those of `checks`.
+
+        Without the default database the site cannot answer: of that there is always whether it does.
+        """
+        aliases = read(getattr(settings, "DBOPS", {}))[0].databases
+        for alias in aliases:
             yield Database(alias)
             yield Pool(alias)
             yield from live_probes(alias)
+        if DEFAULT_DB_ALIAS not in aliases and connections[DEFAULT_DB_ALIAS].vendor == "postgresql":
+            yield Database(DEFAULT_DB_ALIAS)
+            yield Pool(DEFAULT_DB_ALIAS)
+            yield from (one for one in live_probes(DEFAULT_DB_ALIAS) if isinstance(one, LiveChecks | Migrations))
         for alias in caches.settings:
             yield Cache(alias)
         yield from super().get_checks()
-
-    def get_executor(self) -> AbstractContextManager[Executor | None]:
-        return nullcontext(_threads)
 
     async def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         wanted = _format(request)
@@ -108,12 +110,12 @@ class HealthView(HealthCheckView):  # type: ignore[misc]
         return None
 
     async def _result(self, check: HealthCheck, left_s: float) -> HealthCheckResult:
-        with self.get_executor() as executor:
-            try:
-                return await asyncio.wait_for(check.get_result(executor), left_s)
-            except TimeoutError:
-                error = ServiceUnavailable(f"no answer within {left_s:.1f} s")
-                return HealthCheckResult(check=check, error=error, time_taken=left_s)
+        try:
+            # Not the event loop's threads, which are waited for when it ends.
+            return await asyncio.wait_for(check.get_result(threads_for(type(check))), left_s)
+        except TimeoutError:
+            error = ServiceUnavailable(f"no answer within {left_s:.1f} s")
+            return HealthCheckResult(check=check, error=error, time_taken=left_s)
 
     def _rendered(self, summary: Summary, wanted: str) -> str:
         as_text: dict[str, Callable[..., str]] = {

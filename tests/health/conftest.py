@@ -131,8 +131,8 @@ def redis(place: Path) -> Iterator[Redis]:
 def make_cache(settings: Any) -> Iterator[Any]:
     """Put a backend behind CACHES["default"]."""
 
-    def make(backend: str, location: object = "") -> None:
-        settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": location}}
+    def make(backend: str, location: object = "", **options: object) -> None:
+        settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": location, "OPTIONS": options}}
 
     yield make
     caches.close_all()

@@ -58,6 +58,19 @@ def test_a_black_hole_is_down_in_time(backend: str, black_hole: int, make_cache:
     assert time.monotonic() - started_s < CONTRACT_S
 
 
+def test_a_redis_whose_sentinels_are_gone_is_down_and_says_so(make_cache: Any, settings: Any) -> None:
+    settings.DJANGO_REDIS_CONNECTION_FACTORY = "django_redis.pool.SentinelConnectionFactory"
+    make_cache(
+        BACKENDS[0],
+        "redis://shop/0",
+        CLIENT_CLASS="django_redis.client.SentinelClient",
+        CONNECTION_POOL_CLASS="redis.sentinel.SentinelConnectionPool",
+        SENTINELS=[("127.0.0.1", 1)],
+    )
+    status, reason = judged(Cache("default"))
+    assert (status, "MasterNotFoundError" in str(reason)) == (Status.DOWN, True), reason
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_redis_that_takes_nothing_in_is_down(backend: str, redis: Redis, make_cache: Any) -> None:
     make_cache(backend, redis.url)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import socketserver
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connections
+from django.test import Client
 from psycopg.conninfo import make_conninfo
 
 from dbops.health.databases import Database as Check
@@ -15,13 +19,17 @@ from dbops.health.databases import Pool
 from dbops.health.probe import Status
 from tests.freezing import frozen, postmaster
 from tests.health.conftest import CONTRACT_S, judged
-from tests.management.test_interruption import freezing
+from tests.management.test_interruption import FreezingServer, freezing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dbops.embedded.postgres import Cluster
     from tests.health.conftest import MakeDefault
-    from tests.servers import Database
+    from tests.servers import Database, Server
 
+#: From Europe to the west coast of America, and more.
+ROUND_TRIP_S = 0.3
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
@@ -66,7 +74,7 @@ def test_a_black_hole_is_down_in_time(black_hole: int, make_default: MakeDefault
 def test_a_server_that_freezes_once_it_has_let_us_in_is_down_in_time(
     database: Database, make_default: MakeDefault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.management.test_interruption.FROZEN_AFTER_BYTES", 500)
+    monkeypatch.setattr("tests.management.test_interruption.FROZEN_AFTER_BYTES", 100)
     with freezing(database) as server:
         make_default(make_conninfo("", host="127.0.0.1", port=server.port, user="postgres", dbname=database.name))
         started_s = time.monotonic()
@@ -74,6 +82,36 @@ def test_a_server_that_freezes_once_it_has_let_us_in_is_down_in_time(
         lasted_s = time.monotonic() - started_s
     assert (status, "did not answer" in str(reason)) == (Status.DOWN, True)
     assert lasted_s < CONTRACT_S
+
+
+@contextmanager
+def far(server: Server) -> Iterator[int]:
+    """A port through which every answer of the server takes as long as from another continent."""
+
+    class PassesOn(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.socket(socket.AF_UNIX) as near:
+                near.connect(str(server.cluster.endpoint.socket_path))
+                threading.Thread(target=FreezingServer._pass_on, args=(self.request, near), daemon=True).start()
+                while part := near.recv(4096):
+                    time.sleep(ROUND_TRIP_S)
+                    self.request.sendall(part)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), PassesOn) as door:
+        door.daemon_threads = True
+        serving = threading.Thread(target=door.serve_forever, args=(0.01,))
+        serving.start()
+        yield door.server_address[1]
+        door.shutdown()
+        serving.join()
+
+
+@pytest.mark.parametrize("server", ["pg18"], indirect=True)
+def test_a_database_on_another_continent_is_ok(database: Database, make_default: MakeDefault) -> None:
+    with far(database.server) as port:
+        make_default(make_conninfo("", host="127.0.0.1", port=port, user="postgres", dbname=database.name))
+        said = Client().get("/ht/?format=json").json()["checks"]
+    assert said["database"] == "ok"
 
 
 def test_another_database_than_the_default_one_is_not_what_the_site_stands_on() -> None:

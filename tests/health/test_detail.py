@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +12,6 @@ from django.test import Client
 
 from dbops import watch
 from dbops.conf import read
-from dbops.health import access
 from tests.health.conftest import CONTRACT_S, TOKEN
 
 if TYPE_CHECKING:
@@ -123,10 +121,8 @@ def test_a_session_opens_it_to_staff(is_staff: bool, is_active: bool, status: in
 
 
 def test_a_session_that_cannot_be_read_is_said_in_time_and_shows_nothing(
-    black_hole: int, make_default: MakeDefault, settings: Any, monkeypatch: pytest.MonkeyPatch
+    black_hole: int, make_default: MakeDefault, settings: Any
 ) -> None:
-    # Its threads have Django's wrappers of the database that another test used.
-    monkeypatch.setattr(access, "_readers", ThreadPoolExecutor(1))
     make_default(f"host=127.0.0.1 port={black_hole} user=u dbname=shop", connect_timeout=4)
     client = Client()
     client.cookies[settings.SESSION_COOKIE_NAME] = "x" * 32

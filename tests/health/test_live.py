@@ -15,6 +15,7 @@ from dbops.analysis.registry import checks
 from dbops.health import live
 from dbops.health.live import LiveCheck, LiveChecks, Look, Migrations, checks_looked_at, live_probes
 from dbops.health.probe import Status
+from dbops.watch import Crash, Seen
 from tests.health.conftest import judged
 
 if TYPE_CHECKING:
@@ -155,10 +156,10 @@ def test_a_look_that_is_too_old_says_nothing_of_now(
 ) -> None:
     make_default(database.dsn)
     assert judged(LiveChecks("default")) == (Status.OK, None)
-    watching = watch.watch(live.look, "default", keep=live._kept_s)
+    watching = watch.watch(live.look, "default")
     last = watching.last
     assert last is not None
-    watching._last = replace(last, at_s=last.at_s - live.LIFETIMES * last.kept_s - 1)
+    watching._last = replace(last, at_s=last.at_s - live.LIFETIMES * live.KEPT_S - 1)
     watching._is_looking = True  # the one that is due never ends
     monkeypatch.setattr(live, "WAIT_S", 0.1)
     status, reason = judged(LiveChecks("default"))
@@ -184,6 +185,39 @@ def test_all_checks_of_a_page_share_one_look(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_costly_look_is_made_seldom() -> None:
-    assert live._kept_s(Look(None, None), 0.05) == live.KEPT_S
-    assert live._kept_s(Look(None, None), 3) == 300
-    assert live._kept_s(Look(None, "no connection"), 3) == live.RETRIED_AFTER_S
+    well, in_vain = Look(None, None), Look(None, "no connection")
+    assert live._kept_s(Seen(0, 0.05, well)) == live.KEPT_S
+    assert live._kept_s(Seen(0, 3, well)) == 300
+    assert live._kept_s(Seen(0, 60, well)) == live.LONGEST_KEPT_S
+    assert live._kept_s(Seen(0, 0.05, in_vain)) == live.RETRIED_AFTER_S
+    assert live._kept_s(Seen(0, 3, in_vain)) == live._kept_s(Crash(0, 3)) == 30
+
+
+def test_the_last_good_look_counts_for_half_an_hour_at_most() -> None:
+    now_s = time.monotonic()
+    costly = Look(None, None)
+    assert not live._is_stale(Seen(now_s - live.LONGEST_KEPT_S - 60, 60, costly))
+    assert live._is_stale(Seen(now_s - live.LONGEST_SHOWN_S - 1, 60, costly))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_look_that_crashes_is_not_health_and_not_repeated_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+
+    def look(alias: str) -> Look:
+        looks.append(alias)
+        raise LookupError
+
+    kept(look, monkeypatch)
+    monkeypatch.setattr(live, "RETRIED_AFTER_S", 60)
+    watching = watch.watch(live.look, "default")
+    watching._last = Seen(time.monotonic() - live.KEPT_S - 1, 0.1, Look(None, None))  # a good one, just due
+    while judged(LiveChecks("default")) != (Status.DEGRADED, "the look crashed: see the log"):
+        time.sleep(0.01)
+    assert judged(LiveCheck("default", "blocked_lock"))[0] is None
+    for _ in range(20):
+        judged(LiveChecks("default"))
+    assert looks == ["default"]
+    for thread in threading.enumerate():
+        if thread.name == "dbops-watch":
+            thread.join(10)  # until it has told of its end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,11 @@ from django.test import Client
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
+from dbops import watch
+from dbops.health import views
 from dbops.health.probe import ANSWER_WITHIN_S
-from dbops.health.views import HealthView
-from tests.health.conftest import CONTRACT_S
+from dbops.health.views import DetailView, HealthView
+from tests.health.conftest import CONTRACT_S, TOKEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,6 +184,48 @@ def test_a_projects_own_check_counts_and_only_its_class_is_named(
     response = _called(view, rf.get("/ht/?format=json"))
     assert (response.status_code, json.loads(response.content)["checks"]["Own"]) == (whole, status)
     assert "s3cret" not in response.content.decode()
+
+
+def test_what_a_project_gives_to_both_pages_counts_on_both(site: Client, rf: Any, settings: Any) -> None:
+    settings.DBOPS = {"HEALTH_TOKEN": TOKEN}
+    own = [(Own, {"error": ServiceUnavailable("full")})]
+    request = rf.get("/?format=json", headers={"authorization": f"Bearer {TOKEN}"})
+    answers = [_called(view.as_view(checks=own), request) for view in (HealthView, DetailView)]
+    said = [(answer.status_code, json.loads(answer.content)["checks"]) for answer in answers]
+    assert said[0] == said[1]
+    assert (said[0][0], said[0][1]["Own"]) == (503, "down")
+
+
+def test_a_projects_own_check_that_hangs_holds_up_no_other(
+    site: Client, rf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+
+    class Hanging(Own):
+        def run(self) -> None:
+            may_end.wait(60)
+
+    _called(HealthView.as_view(), rf.get("/"))  # ours have been looked at
+    with monkeypatch.context() as hasty:
+        hasty.setattr(views, "ANSWER_WITHIN_S", 0.1)
+        for _ in range(10):
+            response = _called(HealthView.as_view(checks=[Hanging]), rf.get("/?format=json"))
+            assert json.loads(response.content)["checks"]["Hanging"] == "down"
+    response = _called(HealthView.as_view(checks=[Own]), rf.get("/?format=json"))
+    may_end.set()
+    assert json.loads(response.content)["checks"]["Own"] == "ok"
+
+
+def test_the_default_database_is_asked_though_the_settings_leave_it_out(
+    database: Database, make_default: MakeDefault, settings: Any
+) -> None:
+    settings.DBOPS = {"DATABASES": ["elsewhere"]}
+    make_default(database.dsn)
+    well = Client().get("/ht/?format=json")
+    assert (well.status_code, well.json()["checks"]["migrations"]) == (200, "degraded")
+    make_default(DEAD)
+    watch._watches.clear()
+    assert Client().get("/ht/?format=json").status_code == 503
 
 
 def test_a_projects_own_check_that_hangs_is_not_waited_for(site: Client, rf: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dbops.watch import Watch, watch
+from dbops.watch import Crash, Watch, watch
 
 #: A look hangs in the parent; its child has to look for itself.
 FORK = """
@@ -46,33 +46,40 @@ class Looked:
 
 def test_whoever_asks_meanwhile_shares_the_look() -> None:
     look = Looked()
-    watching = Watch(look, lambda _value, _took_s: 60)
+    watching = Watch(look)
     asked = [watching.ask() for _ in range(50)]
     look.may_end.set()
     wait(asked, 10)
-    assert {one.result().value for one in asked if one.result()} == {1}  # type: ignore[union-attr]
-    assert watching.ask().done()
+    assert {getattr(one.result(), "value", None) for one in asked} == {1}
+    assert watching.ask(max_age_s=60).done()
     assert look.count == 1
 
 
 def test_what_is_no_longer_fresh_is_looked_at_again() -> None:
     look = Looked()
     look.may_end.set()
-    watching = Watch(look, lambda _value, _took_s: 0)
-    assert [getattr(watching.ask().result(10), "value", None) for _ in range(3)] == [1, 2, 3]
-    assert watching.last is not None
-    assert watching.last.value == 3
+    watching = Watch(look)
+    assert [getattr(watching.ask(max_age_s=0).result(10), "value", None) for _ in range(3)] == [1, 2, 3]
+    assert getattr(watching.last, "value", None) == 3
 
 
-def test_how_long_a_value_is_kept_depends_on_it_and_on_its_cost() -> None:
-    seen = Watch(lambda: "poor", lambda value, took_s: 5 if value == "poor" else 60 + took_s).ask().result(10)
-    assert seen is not None
-    assert seen.kept_s == 5
+@pytest.mark.parametrize(
+    ("ages_s", "found"), [((60, 0, 60, 60), [1, 2, 2, 2]), ((0, 60, 0, 60), [1, 1, 2, 2])], ids=["patient", "hasty"]
+)
+def test_how_old_an_answer_may_be_is_for_each_who_asks_to_say(ages_s: tuple[float, ...], found: list[int]) -> None:
+    look = Looked()
+    look.may_end.set()
+
+    def look_at(_alias: str) -> int:
+        return look()
+
+    asked = [watch(look_at, "shop").ask(max_age_s=age_s).result(10) for age_s in ages_s]
+    assert [getattr(seen, "value", None) for seen in asked] == found
 
 
 def test_beside_a_look_that_hangs_no_other_is_started_and_nobody_has_to_wait() -> None:
     look = Looked()
-    watching = Watch(look, lambda _value, _took_s: 60)
+    watching = Watch(look)
     given_up = [watching.ask() for _ in range(10)]
     assert all(one.cancel() for one in given_up)
     assert (look.count, watching.last) == (1, None)
@@ -82,21 +89,23 @@ def test_beside_a_look_that_hangs_no_other_is_started_and_nobody_has_to_wait() -
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_look_that_breaks_is_no_answer_and_the_next_one_is_made() -> None:
-    found = iter([None, 7])
+def test_a_look_that_breaks_is_kept_as_such_until_somebody_wants_a_newer_one() -> None:
+    looks: list[int] = []
 
     def look() -> int:
-        value = next(found)
-        if value is None:
+        looks.append(7)
+        if len(looks) == 1:
             raise LookupError
-        return value
+        return 7
 
-    watching = Watch(look, lambda _value, _took_s: 60)
-    assert watching.ask().result(10) is None
+    watching = Watch(look)
+    asked = [watching.ask(max_age_s=60).result(10) for _ in range(20)]
+    assert {type(one) for one in asked} == {Crash}
+    assert len(looks) == 1
     for thread in threading.enumerate():
         if thread.name == "dbops-watch":
             thread.join(10)  # until it has told of its end
-    assert getattr(watching.ask().result(10), "value", None) == 7
+    assert getattr(watching.ask(max_age_s=0).result(10), "value", None) == 7
 
 
 def test_a_look_is_known_by_what_and_where_it_looks() -> None:

@@ -105,10 +105,27 @@ def test_what_speaks_another_language_is_unhealthy(ask: Ask) -> None:
     assert (ended.code, "not an answer of HTTP" in ended.err) == (1, True)
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://shop/ht/", "http://", "http://shop:port/ht/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:8000",
+        "ftp://shop/ht/",
+        "http://",
+        "http://shop:port/ht/",
+        "http://shop..de/ht/",
+        f"http://{'x' * 64}.de/ht/",
+        "http://shop/hé/",
+    ],
+)
 def test_what_is_no_address_is_refused(ask: Ask, url: str) -> None:
     ended = ask("--url", url)
     assert (ended.code, "is not an address of HTTP" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "nan", "inf"])
+def test_what_is_no_time_to_wait_is_refused(ask: Ask, timeout: str) -> None:
+    ended = ask("--timeout", timeout)
+    assert (ended.code, "is no time to wait" in ended.err) == (2, True)
 
 
 def test_live_and_ready_exclude_each_other(ask: Ask) -> None:

@@ -43,8 +43,11 @@ class Command(DbopsCommand):
         parser.add_argument("--timeout", metavar="SECONDS", type=float, default=5, help="in all (default: %(default)s)")
 
     def run(self, **options: Any) -> Exit:
-        url = _url(options["url"], is_live=options["live"])
-        answer = _within(options["timeout"], lambda: _get(url, options["timeout"]))
+        url, timeout_s = _url(options["url"], is_live=options["live"]), options["timeout"]
+        if not 0 < timeout_s <= threading.TIMEOUT_MAX:
+            message = f"--timeout {timeout_s:g} is no time to wait"
+            raise UsageError(message, hint="give seconds above 0, for example 5")
+        answer = _within(timeout_s, lambda: _get(url, timeout_s))
         if isinstance(answer, str):
             self.complain(f"{url.geturl()}: {answer}")
             return Exit.FOUND
@@ -61,7 +64,9 @@ def _url(given: str, *, is_live: bool) -> SplitResult:
     try:
         url = urlsplit(given)
         is_usable = url.scheme in {"http", "https"} and url.hostname is not None and url.port != 0
-    except ValueError:
+        str(url.hostname).encode("idna")  # as the resolver will
+        url.path.encode("ascii")  # as http.client will
+    except ValueError:  # and so a UnicodeError
         is_usable = False
     if not is_usable:
         message = f"--url {given!r} is not an address of HTTP"
