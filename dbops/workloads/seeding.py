@@ -60,4 +60,6 @@ def analyze(using: str, *models: type[Model]) -> None:
     """Gives the planner statistics of what was just made, which autovacuum would do within a minute or so."""
     quote = connections[using].ops.quote_name
     with connections[using].cursor() as cursor:
+        # What this session has counted is reported now: reported after ANALYZE, it would pass for changes since.
+        cursor.execute("SELECT pg_stat_force_next_flush()")
         cursor.execute("ANALYZE " + ", ".join(quote(model._meta.db_table) for model in models))
