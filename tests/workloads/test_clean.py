@@ -36,3 +36,16 @@ def test_no_check_finds_anything_of_ours_until_something_is_wrong() -> None:
             assert found_in_ours() == [("redundant_index", "public.dbops_task_one_too_many")]
         finally:
             cursor.execute("DROP INDEX dbops_task_one_too_many")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_seeded_is_not_taken_for_changes_since_it_was_analyzed() -> None:
+    for workload in installed_workloads().values():
+        workload.seed(SeedRequest(scale=0.01))
+    connection.close()  # which reports what the session has counted, if it has not been
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, n_mod_since_analyze FROM pg_stat_user_tables"
+            " WHERE relname ~ '^dbops_(accounts|tasks)_' AND last_analyze IS NOT NULL AND n_mod_since_analyze > 0"
+        )
+        assert cursor.fetchall() == []
