@@ -18,6 +18,11 @@ from dbops.collect.orphans import read_orphan_samples
 from dbops.collect.pooling import read_pooling
 from dbops.collect.sequences import read_sequence_keys, read_sequence_values
 from dbops.collect.session import ConnectionLostError, LookError, Session
+from dbops.collect.statement_statistics import (
+    read_statement_counters,
+    read_statement_texts,
+    read_statement_tracking,
+)
 from dbops.collect.statements import WITH_STATEMENT, read_statement
 from dbops.errors import UnsupportedServerError
 from dbops.snapshot.snapshot import Section, Snapshot, Unavailable
@@ -44,6 +49,9 @@ _BY_OBJECT: Final[Mapping[str, tuple[str, ...]]] = {
         "loose_relations",
     ),
     "bloat_measurements": BLOAT_NEEDS,
+    "statement_tracking": ("server",),
+    "statement_counters": ("server", "statement_tracking"),
+    "statement_texts": ("server", "statement_tracking"),
 }
 _READERS: Final[Mapping[str, Callable[[Session, Mapping[str, Any]], Section]]] = {
     "sequence_values": read_sequence_values,
@@ -53,6 +61,9 @@ _READERS: Final[Mapping[str, Callable[[Session, Mapping[str, Any]], Section]]] =
     "pooling": read_pooling,
     "orphan_samples": read_orphan_samples,
     "bloat_measurements": measure_bloat,
+    "statement_tracking": read_statement_tracking,
+    "statement_counters": read_statement_counters,
+    "statement_texts": read_statement_texts,
 }
 #: Sections that count what sessions of the server itself write.
 _OF_WRITES: Final = frozenset({"table_statistics"})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dbops.collect.row_making import as_tuple, row_maker
 from dbops.errors import DbopsError
+from dbops.snapshot.statement_text import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -150,7 +151,7 @@ class Session:
 
     def _fetch(self, sql: str, parameters: Sequence[Any] = (), names: list[str] | None = None) -> list[Any]:
         with self._talk(), closing(self._connection.cursor()) as cursor:
-            cursor.execute(self._encode(sql), tuple(parameters) or None)
+            cursor.execute(self._encode(OWN + sql), tuple(parameters) or None)
             if cursor.description is None:
                 return []
             if names is not None:

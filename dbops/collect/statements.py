@@ -1,22 +1,21 @@
-"""The sections that one statement reads: `sql/<section>.sql`, or from a major version on `sql/<section>.pgNN.sql`."""
+"""The sections that one statement reads, and what is done where that takes too long."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from dbops.collect.session import LookError
+from dbops.collect.sql_files import has_statement, statement
 from dbops.snapshot.snapshot import SECTIONS, Section, Unavailable
 
 if TYPE_CHECKING:
     from dbops.collect.session import Session
 
-_SQL: Final = files("dbops.collect") / "sql"
+#: Those that are an extension's: where that is has to be known first.
+OF_EXTENSION: Final = frozenset({"statement_tracking", "statement_counters", "statement_texts"})
 #: In the order in which they are read.
-WITH_STATEMENT: Final = tuple(name for name in SECTIONS if (_SQL / f"{name}.sql").is_file())
+WITH_STATEMENT: Final = tuple(name for name in SECTIONS if has_statement(name) and name not in OF_EXTENSION)
 #: How often a section is tried again after it met a lock that was not there a moment before.
 _ATTEMPTS: Final = 3
 #: In how many parts a section is read whose statement takes too long as a whole.
@@ -42,17 +41,6 @@ def read_statement(session: Session, section: str, major: int) -> Section:
             if error.sqlstate != _LOCK_NOT_AVAILABLE:
                 break
     return Unavailable(f"{section.replace('_', ' ')}: {reason}")
-
-
-@cache
-def statement(section: str, major: int) -> str:
-    """Return the SQL that reads `section` on PostgreSQL `major`, by the newest variant that it can run."""
-    variants: dict[int, Any] = {}
-    for file in _SQL.iterdir():
-        match = re.fullmatch(rf"{section}(?:\.pg(\d+))?\.sql", file.name)
-        if match:
-            variants[int(match[1] or 0)] = file
-    return str(variants[max(version for version in variants if version <= major)].read_text())
 
 
 def _read_parts(session: Session, section: str, sql: str) -> Section:

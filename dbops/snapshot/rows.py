@@ -266,7 +266,10 @@ class RelationSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableStatistics:
-    """A table's counters since its statistics were last reset, and when it was last vacuumed and analyzed since."""
+    """A table's counters since its statistics were last reset, and when it was last vacuumed and analyzed since.
+
+    `newpage_updates` (of the updates, those whose new version went to another page) is None before PostgreSQL 16.
+    """
 
     oid: int
     live_rows: int
@@ -281,15 +284,23 @@ class TableStatistics:
     autovacuumed_at: datetime | None
     analyzed_at: datetime | None
     autoanalyzed_at: datetime | None
+    newpage_updates: int | None = None
+    sequential_scans: int = 0
+    sequential_rows: int = 0
+    index_scans: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexStatistics:
-    """An index's counters since its statistics were last reset: scans, and the entries that these returned."""
+    """An index's counters since its statistics were last reset: scans, and the entries that these returned.
+
+    `scanned_at` is the time of the last scan since then, None before PostgreSQL 16 and where there was none.
+    """
 
     oid: int
     scans: int
     entries_read: int | None = None
+    scanned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

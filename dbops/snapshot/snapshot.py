@@ -7,6 +7,8 @@ from datetime import datetime  # noqa: TC003  read at run time by the codec
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dbops.snapshot import (
+    activity_rows,
+    counter_rows,
     declared_rows,
     django_rows,
     integrity_rows,
@@ -80,6 +82,23 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "bloat_measurements": storage_rows.BloatMeasurement,
     "database_size": rows.DatabaseSize,
     "subscribed_tables": replication_rows.SubscribedTable,
+    "statistics_epoch": counter_rows.StatisticsEpoch,
+    "database_statistics": counter_rows.DatabaseStatistics,
+    "statement_tracking": counter_rows.StatementTracking,
+    "statement_counters": counter_rows.StatementCounters,
+    "statement_texts": counter_rows.StatementText,
+    "disk_space": counter_rows.DiskSpace,
+    "window": activity_rows.Window,
+    "table_activity": activity_rows.TableActivity,
+    "index_activity": activity_rows.IndexActivity,
+    "database_activity": activity_rows.DatabaseActivity,
+    "index_uses": activity_rows.IndexUse,
+    "index_servers": activity_rows.IndexServer,
+    "statement_window": activity_rows.Window,
+    "statement_activity": activity_rows.StatementActivity,
+    "earlier_statement_window": activity_rows.Window,
+    "earlier_statement_activity": activity_rows.StatementActivity,
+    "growth": activity_rows.Growth,
 }
 
 

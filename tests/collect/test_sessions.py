@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from dbops.collect import statements
+from dbops.collect import sql_files
 from dbops.collect.postgres import collect
 from dbops.collect.session import Session
 from dbops.snapshot.codec import dump, load
@@ -88,7 +88,7 @@ def test_an_earlier_look_in_the_same_transaction_does_not_make_them_older(databa
     with looking.transaction():
         looking.read("SELECT count(*) FROM pg_stat_progress_create_index")
         session.execute("BEGIN")
-        seen = {row["pid"]: row for row in looking.read(statements.statement("sessions", database.major))}
+        seen = {row["pid"]: row for row in looking.read(sql_files.statement("sessions", database.major))}
     assert seen[session.info.backend_pid]["state"] == "idle in transaction"
 
 

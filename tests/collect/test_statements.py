@@ -9,7 +9,8 @@ import pytest
 
 from dbops.collect import statements
 from dbops.collect.session import Session
-from dbops.collect.statements import read_statement, statement
+from dbops.collect.sql_files import statement
+from dbops.collect.statements import read_statement
 from dbops.snapshot.snapshot import Unavailable
 
 if TYPE_CHECKING:

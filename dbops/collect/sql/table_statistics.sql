@@ -11,5 +11,9 @@ SELECT relid::bigint           AS oid,
        last_vacuum             AS vacuumed_at,
        last_autovacuum         AS autovacuumed_at,
        last_analyze            AS analyzed_at,
-       last_autoanalyze        AS autoanalyzed_at
+       last_autoanalyze        AS autoanalyzed_at,
+       NULL::bigint            AS newpage_updates,
+       seq_scan                AS sequential_scans,
+       seq_tup_read            AS sequential_rows,
+       coalesce(idx_scan, 0)   AS index_scans
 FROM pg_stat_user_tables

@@ -1,0 +1,111 @@
+"""The rows of the counters that the server keeps, and since when it does: what windows are made of, by subtraction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003  read at run time by the codec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticsEpoch:
+    """Which server counts, and since when; always exactly one row.
+
+    Two counters may be subtracted where everything here but `observed_at` is the same for both: a restart may be one
+    of another server (a standby that was promoted), a reset begins at 0 again. `database_reset_at` is NULL until
+    somebody resets; `server_reset_at` also moves with a crash, which loses all counters. `system_identifier` is None
+    where this role may not see it.
+    """
+
+    system_identifier: int | None
+    database_oid: int
+    started_at: datetime
+    database_reset_at: datetime | None
+    server_reset_at: datetime | None
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseStatistics:
+    """The counters of the whole database; always exactly one row. Sizes of blocks are the server's, mostly 8 kB."""
+
+    commits: int
+    rollbacks: int
+    blocks_hit: int
+    blocks_read: int
+    temp_files: int
+    temp_bytes: int
+    deadlocks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementTracking:
+    """What pg_stat_statements is here; always exactly one row.
+
+    `schema` and `version` are of the extension, None where it was not created in this database; `is_available` says
+    that the server has its files, `is_loaded` that its library runs. `most` is pg_stat_statements.max, `track` its
+    setting of that name. `entries` is how many statements it holds now, of all databases, `deallocations` how often it
+    has made room by dropping the least used 5 % of them, `reset_at` since when all of that; None where it cannot be
+    read. `sees_all_roles` is whether this role sees the statements of others.
+    """
+
+    is_available: bool
+    schema: str | None
+    version: str | None
+    is_loaded: bool
+    most: int | None
+    track: str | None
+    entries: int | None
+    deallocations: int | None
+    reset_at: datetime | None
+    sees_all_roles: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementCounters:
+    """The counters of one statement of this database, run by one role, since it was first seen (`counted_since`).
+
+    That moment is known from PostgreSQL 17 on. Times are milliseconds of execution, without planning; `block_read_ms`
+    is 0 where track_io_timing is off. `is_top_level` is false for what a function ran.
+    """
+
+    query_id: int
+    role_oid: int
+    is_top_level: bool
+    calls: int
+    rows: int
+    total_ms: float
+    min_ms: float
+    max_ms: float
+    shared_blocks_hit: int
+    shared_blocks_read: int
+    shared_blocks_dirtied: int
+    temp_blocks_read: int
+    temp_blocks_written: int
+    block_read_ms: float
+    wal_bytes: int
+    counted_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementText:
+    """A statement as pg_stat_statements shows it, with everything taken out that could be data (see statement_text).
+
+    `is_own` marks a statement of dbops itself.
+    """
+
+    query_id: int
+    text: str
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskSpace:
+    """A file system that the server's files lie on, as far as it can be seen from here.
+
+    `place` is `data` (the data directory), `wal`, or a tablespace's name; `path` its directory.
+    """
+
+    place: str
+    path: str
+    total_bytes: int
+    free_bytes: int
