@@ -14,6 +14,7 @@ from dbops.snapshot.activity_rows import (
     TableActivity,
     Window,
 )
+from dbops.snapshot.counter_rows import StatementTracking
 
 #: When every window ends.
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -46,6 +47,18 @@ TABLE_ACTIVITY = TableActivity(
 )
 DATABASE_ACTIVITY = DatabaseActivity(
     commits=1000, rollbacks=0, blocks_hit=0, blocks_read=0, temp_files=0, temp_bytes=0, deadlocks=0
+)
+TRACKING = StatementTracking(
+    is_available=True,
+    schema="public",
+    version="1.12",
+    is_loaded=True,
+    most=5000,
+    track="top",
+    entries=100,
+    deallocations=0,
+    reset_at=NOON - timedelta(days=1),
+    sees_all_roles=True,
 )
 
 
@@ -96,3 +109,8 @@ def a_growth(subject: str = "sequence", *, per_day: float = 1, days: float = 10,
         **values,
     }
     return Growth(subject=subject, **values)
+
+
+def a_tracking(**values: Any) -> tuple[StatementTracking]:
+    """The section with its only row: pg_stat_statements as it should be, reset a day before noon."""
+    return (replace(TRACKING, **values),)
