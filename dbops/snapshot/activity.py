@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dbops.snapshot import deltas
-from dbops.snapshot.deltas import Epoch, Span, epoch_of, statement_epoch_of, window_of
+from dbops.snapshot.deltas import Epoch, Span, epoch_of, outlives, statement_epoch_of, window_of
 from dbops.snapshot.snapshot import Section, Snapshot, Unavailable
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ MADE_OF: Final[Mapping[str, frozenset[str]]] = {
         {"statistics_epoch", "statement_tracking", "statement_counters", "statement_texts"}
     ),
 }
+#: Counters that a window begins and ends with; the texts of statements are those of the look.
+_COUNTED: Final = frozenset[str]().union(*MADE_OF.values()) - {"statement_texts"}
 
 
 class Point(Protocol):
@@ -89,7 +91,16 @@ def _made(
     missing = _missing(snapshot, MADE_OF[section])
     if missing is not None:
         return missing
-    return reader(windowed.spans(MADE_OF[section])) if windowed else Unavailable(no_history)
+    if windowed is None:
+        return Unavailable(no_history)
+    spans = windowed.spans(MADE_OF[section])
+    return _uncounted(spans, MADE_OF[section]) or reader(spans)
+
+
+def _uncounted(spans: Iterable[Span], sections: Iterable[str]) -> Unavailable | None:
+    """Return why one of `sections` is not known at a moment of `spans`, so that it would be taken for 0 there."""
+    known = [side.get(name) for span in spans for side in (span.began, span.ended) for name in _COUNTED & {*sections}]
+    return next((section for section in known if isinstance(section, Unavailable)), None)
 
 
 def _missing(snapshot: Snapshot, needed: Iterable[str]) -> Unavailable | None:
@@ -112,13 +123,13 @@ class _Windowed:
         seen = snapshot.section("statistics_epoch")
         if epoch is None or isinstance(seen, Unavailable):
             return None
-        now = _Moment(seen[0].observed_at, epoch, lambda _sections: snapshot.sections)
+        now = _Moment(seen[0].observed_at, epoch, lambda sections: {name: snapshot.section(name) for name in sections})
         moments = sorted((one for one in earlier if one.at < now.at), key=lambda one: one.at)
         if moments:
             runs = tuple(run for run in _runs([*moments, now]) if len(run) > 1)
             return cls(runs, "history") if runs else None
         since = epoch.counted_since
-        if since is None or since >= now.at:
+        if since is None or since >= now.at or (source == "pg_stat_database" and outlives(snapshot.sections, since)):
             return None
         return cls(((_Moment(since, epoch, lambda _sections: {}), now),), source)
 

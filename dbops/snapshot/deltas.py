@@ -29,6 +29,10 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "database_statistics": (),
     "statement_counters": ("query_id", "role_oid", "is_top_level"),
 }
+#: Moments that go with the counters when these are reset, and are written at once.
+_STAMPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "table_statistics": ("vacuumed_at", "autovacuumed_at", "analyzed_at", "autoanalyzed_at"),
+}
 #: Of a statement that was counted from the beginning again, only these can have become smaller.
 _OF_STATEMENTS: Final = ("calls", "total_ms", "rows", "shared_blocks_hit", "shared_blocks_read", "wal_bytes")
 #: Rounding of sums of milliseconds, which the server keeps as floating-point numbers.
@@ -85,6 +89,20 @@ def statement_epoch_of(sections: Mapping[str, Section]) -> Epoch | None:
     )
 
 
+def outlives(sections: Mapping[str, Section], reset: datetime) -> bool:
+    """Return whether a table or an index still shows what was before `reset`, so that not all began to count then.
+
+    pg_stat_reset_single_table_counters() moves the database's moment too, pg_stat_reset_shared() the server's.
+    """
+    stamps = [
+        getattr(row, name)
+        for section, names in _STAMPS.items()
+        for row in _by_key(sections, section).values()
+        for name in names
+    ]
+    return any(stamp is not None and stamp < reset for stamp in stamps)
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Two moments of one epoch with what was counted at each, as sections by name.
@@ -136,6 +154,8 @@ def statement_activity(spans: Sequence[Span], texts: Iterable[StatementText]) ->
     for span in spans:
         began = _by_key(span.began, "statement_counters")
         for key, row in _by_key(span.ended, "statement_counters").items():
+            if key not in began and _was_hidden(row, span):
+                continue
             ran = _since(began.get(key), row)
             if ran.calls > 0:
                 sums[ran.query_id, ran.is_top_level].append(ran)
@@ -164,6 +184,17 @@ _SUMMED: Final = (
     "block_read_ms",
     "wal_bytes",
 )
+
+
+def _was_hidden(row: StatementCounters, span: Span) -> bool:
+    """Return whether `row` may have counted before `span`, when dbops' role did not see the statements of others."""
+    tracking = span.began.get("statement_tracking")
+    if not isinstance(tracking, tuple) or not tracking or tracking[0].sees_all_roles:
+        return False
+    if row.counted_since is not None:
+        return row.counted_since < span.started_at
+    seen = span.began.get("statement_counters")
+    return not isinstance(seen, tuple) or row.role_oid not in {one.role_oid for one in seen}
 
 
 def _since(began: StatementCounters | None, ended: StatementCounters) -> StatementCounters:
