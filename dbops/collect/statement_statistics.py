@@ -26,8 +26,12 @@ def read_statement_tracking(session: Session, seen: Mapping[str, Any]) -> Sectio
     """Return what pg_stat_statements is here, and what it holds; that part stays None where it cannot be read."""
     try:
         (row,) = session.read(statement("statement_tracking", seen["server"][0].major), row=StatementTracking)
+        # A file can set the library's settings without it: they are in pg_settings only where it is loaded.
+        found = session.read("SELECT FROM pg_settings WHERE name = 'pg_stat_statements.max'")
     except LookError as error:
         return Unavailable(f"statement tracking: {error}")
+    if not found:
+        row = replace(row, is_loaded=False, most=None, track=None)
     if unreadable(row) is not None:
         return (row,)
     schema = quote_ident(row.schema)
