@@ -151,7 +151,7 @@ class Session:
 
     def _fetch(self, sql: str, parameters: Sequence[Any] = (), names: list[str] | None = None) -> list[Any]:
         with self._talk(), closing(self._connection.cursor()) as cursor:
-            cursor.execute(self._encode(OWN + sql), tuple(parameters) or None)
+            cursor.execute(self._encode(f"{sql}\n{OWN}"), tuple(parameters) or None)
             if cursor.description is None:
                 return []
             if names is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from dbops.collect.session import LookError
+from dbops.collect.session import ConnectionLostError, LookError
 from dbops.collect.sql_files import statement
 from dbops.snapshot.counter_rows import StatementCounters, StatementText, StatementTracking
 from dbops.snapshot.names import quote_ident
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from dbops.collect.session import Session
-    from dbops.snapshot.snapshot import Section
+    from dbops.snapshot.snapshot import Section, Snapshot
 
 #: The oldest version of the extension that has all the columns: PostgreSQL 14's.
 _OLDEST: Final = (1, 9)
@@ -67,9 +67,7 @@ def read_statement_texts(session: Session, seen: Mapping[str, Any], *, only: Col
     if isinstance(found, Unavailable):
         return found
     return tuple(
-        StatementText(
-            query_id=row["query_id"], text=redacted(row["text"]), is_own=row["text"].lstrip().startswith(OWN.strip())
-        )
+        StatementText(query_id=row["query_id"], text=redacted(row["text"]), is_own=row["text"].rstrip().endswith(OWN))
         for row in found
     )
 
@@ -101,3 +99,13 @@ def _major_of(version: str) -> int:
     After an upgrade of the server an extension stays as it was until somebody updates it.
     """
     return 17 if tuple(map(int, version.split("."))) >= (1, 11) else 15
+
+
+def texts_of(session: Session, snapshot: Snapshot, only: Collection[int]) -> Section:
+    """Return the texts of the statements with these query ids, read after a look, in a transaction of their own."""
+    try:
+        with session.transaction():
+            session.hide_schemas()
+            return read_statement_texts(session, snapshot.sections, only=only)
+    except (ConnectionLostError, LookError) as error:
+        return Unavailable(f"statement texts: {error}")

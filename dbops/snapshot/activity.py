@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from dbops.snapshot.counter_rows import StatementText
+
 NO_HISTORY: Final = "no history is kept of it: manage.py dbsnapshot keeps one"
 #: Sections that are made here, by the counters that they are made of.
 MADE_OF: Final[Mapping[str, frozenset[str]]] = {
@@ -79,6 +81,22 @@ def with_activity(snapshot: Snapshot, points: Sequence[Point], *, no_history: st
         missing = _missing(snapshot, MADE_OF[section])
         made[section] = missing or (windowed.window(MADE_OF[section]) if windowed else Unavailable(no_history))
     return replace(snapshot, sections={**snapshot.sections, **made})
+
+
+def with_earlier_statements(points: Sequence[Point], texts: Iterable[StatementText]) -> dict[str, Section]:
+    """Return the sections of what statements were like between the first and the last of `points`."""
+    sections = MADE_OF["statement_activity"] - {"statement_texts"}
+    moments = [_Moment(point.taken_at, point.statement_epoch, point.load) for point in points if point.statement_epoch]
+    runs = tuple(run for run in _runs(moments) if len(run) > 1)
+    if not runs:
+        missing = Unavailable("nothing is known of the time before: manage.py dbsnapshot keeps a history")
+        return {"earlier_statement_window": missing, "earlier_statement_activity": missing}
+    windowed = _Windowed(runs, "history")
+    spans = windowed.spans(sections)
+    return {
+        "earlier_statement_window": windowed.window(MADE_OF["statement_window"]),
+        "earlier_statement_activity": _uncounted(spans, sections) or deltas.statement_activity(spans, texts),
+    }
 
 
 def _made(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: With what every statement of our own begins, so that it can be told from the application's.
-OWN: Final = "/* dbops */ "
+#: With what every statement of our own ends, so that it can be told from the application's. PostgreSQL 18 keeps no
+#: comment that comes before a statement.
+OWN: Final = "/* dbops */"
 #: Stands for a literal that the server did not replace itself.
 HIDDEN: Final = "'…'"
 #: What pg_stat_statements replaces every constant of; of all other statements it may keep them.
@@ -21,7 +22,7 @@ _TOKEN: Final = re.compile(
     r"""
       (?P<comment>--[^\n]*)
     | (?P<block>/\*)
-    | (?P<string>[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z)|(?:[bBnNxX]|[uU]&)?'(?:[^']|'')*(?:'|\Z))
+    | (?P<string>[eE]'(?:[^'\\]|\\(?:.|\Z)|'')*(?:'|\Z)|(?:[bBnNxX]|[uU]&)?'(?:[^']|'')*(?:'|\Z))
     | (?P<dollar>\$(?P<tag>[^\W\d]\w*|)\$.*?(?:\$(?P=tag)\$|\Z))
     | (?P<quoted>(?:[uU]&)?"(?:[^"]|"")*(?:"|\Z))
     | (?P<parameter>\$\d+|%s|%\(\w+\)s)

@@ -150,7 +150,7 @@ def test_large_tables_are_tuned(database: Database) -> None:
         database.execute(f"INSERT INTO {table} SELECT generate_series(1, {rows})")
     for table in ('"Large ""ключ"', "tuned", "small", "p"):
         database.execute(f"DELETE FROM {table} WHERE id <= 200")
-    limits = {"many_rows": 1000, "dying_rows": 200}
+    limits: dict[str, Any] = {"many_rows": 1000, "dying_rows": 200}
     looked = look_over(database, CHECK, before, **limits)
     assert sorted(looked.targets) == ['public."Large ""ключ"', "public.p"]
     assert {found.severity for found in looked.findings} == {Severity.WARNING}

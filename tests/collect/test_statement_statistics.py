@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from dbops.snapshot.activity import with_activity
 from dbops.snapshot.snapshot import Unavailable
 from tests.looking import snapshot_of
@@ -76,16 +74,6 @@ def test_secrets_never_come_out(database: Database) -> None:
     assert not [one for one in texts if "hunter2" in one.text]
 
 
-@pytest.mark.parametrize(
-    "server",
-    [
-        "pg15",
-        pytest.param(
-            "pg18", marks=pytest.mark.xfail(strict=True, reason="PostgreSQL 18 keeps no comment before a statement")
-        ),
-    ],
-    indirect=True,
-)
 def test_what_dbops_ran_itself_is_left_out(database: Database) -> None:
     database.execute("CREATE EXTENSION pg_stat_statements")
     before = Before(snapshot_of(database), earlier=timedelta(hours=1))

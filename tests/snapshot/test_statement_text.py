@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dbops.snapshot.statement_text import HIDDEN, redacted, tokens, verb
@@ -60,7 +60,7 @@ def test_a_secret_does_not_come_out_of_what_was_cut_off_or_quoted_oddly(text: st
     ("text", "expected"),
     [
         ("SELECT 1", "select"),
-        ("/* dbops */ select 1", "select"),
+        ("/* a view */ select 1", "select"),
         ("-- a\n((SELECT 1))", "select"),
         ("(VALUES (1))", "values"),
         ("WITH a AS (SELECT 1) SELECT", "with"),
@@ -124,12 +124,9 @@ def test_no_literal_survives(before: str, after: str, quote: object, head: str, 
     text = f"{head}{quote(f'{before}{SECRET}{after}')}, b"
     assert SECRET not in redacted(text)
     assert redacted(text).endswith(f"{HIDDEN}, b")
-    cut_off = text[: len(text) - cut]
-    assume(not cut_off.endswith("\\"))
-    assert SECRET not in redacted(cut_off)
+    assert SECRET not in redacted(text[: len(text) - cut])
 
 
-@pytest.mark.xfail(strict=True, reason="an E-string that was cut off behind a backslash is not taken for a string")
 def test_a_string_that_was_cut_off_behind_a_backslash() -> None:
     assert SECRET not in redacted("SELECT E'\\'hunter2\\")
 
