@@ -15,6 +15,7 @@ from dbops.collect.django import collect_django
 from dbops.collect.postgres import READ_HERE, collect, with_needs
 from dbops.collect.session import Session
 from dbops.conf import Config, config
+from dbops.counters.windows import MADE_FROM_HISTORY, with_history
 from dbops.findings.finding import Kind, Tag
 from dbops.findings.ignores import set_aside
 from dbops.findings.report import Report, ReportTarget, worst_first
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 #: What a standby has of its own; the rest it has from its primary.
 _OF_ONE_SERVER: Final = frozenset({Kind.SETTING, Kind.SESSION, Kind.SLOT, Kind.REPLICA})
-_OF_DJANGO = tuple(name for name in SECTIONS if name not in READ_HERE)
+_OF_DJANGO = tuple(name for name in SECTIONS if name not in READ_HERE and name not in MADE_FROM_HISTORY)
 #: What no check asks for and the report's head says, where it could be read.
 _HEAD: Final = frozenset({"database_size"})
 
@@ -47,12 +48,15 @@ def diagnose_alias(
     tag: Tag | None = None,
     app_labels: Collection[str] = (),
     may_start_server: bool = True,
+    reads_history: bool = True,
+    since: datetime | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Return what there is to say of DATABASES[alias].
 
     `only` and `tag` choose the checks; `app_labels` keeps the findings of those apps alone. A process that serves
-    pages says that no scratch server may be started (see `with_normal_forms`).
+    pages says that no scratch server may be started (see `with_normal_forms`), and one that must not ask Django's own
+    connections that no history is read. `since` is when the window begins over which is counted.
 
     Raises:
         ConfigurationError: the settings, the alias or a check's name cannot be right.
@@ -65,6 +69,8 @@ def diagnose_alias(
             given = collect_django(alias, sections=with_needs(sections_of(chosen)))
             snapshot = _look(connection, error, chosen, given, alias=alias, database=alias, progress=progress)
             owners = Owners.of_project(alias, own_apps=settings.own_apps)
+        if reads_history:
+            snapshot = with_history(snapshot, _asked_for(chosen), since=since)
         snapshot = with_normal_forms(snapshot, may_start_server=may_start_server)
         return _judge(snapshot, chosen, settings, owners, app_labels)
 
@@ -91,6 +97,7 @@ def diagnose_dsn(
     with _unswept():
         with connect_dsn(dsn) as (connection, error):
             snapshot = _look(connection, error, chosen, foreign, alias=None, database="", progress=progress)
+        snapshot = with_history(snapshot, _asked_for(chosen))
         return _judge(snapshot, chosen, settings, Owners.of_nobody(), ())
 
 
@@ -106,7 +113,12 @@ def checks_by_dsn(
 
 def sections_of(chosen: Iterable[Check]) -> frozenset[str]:
     """Return the sections that `chosen` ask for together, and what the report's head says."""
-    return _HEAD.union(*(check.sections for check in chosen))
+    asked = _asked_for(chosen)
+    return _HEAD.union(asked, *(MADE_FROM_HISTORY[name] for name in asked if name in MADE_FROM_HISTORY))
+
+
+def _asked_for(chosen: Iterable[Check]) -> frozenset[str]:
+    return frozenset[str]().union(*(check.sections for check in chosen))
 
 
 @contextmanager
@@ -198,7 +210,17 @@ def _target(snapshot: Snapshot) -> ReportTarget:
         table_count=None if isinstance(tables, Unavailable) else len(tables),
         size_bytes=None if isinstance(size, Unavailable) else size[0].size_bytes,
         role=server.role if server else None,
+        window=_window(snapshot),
     )
+
+
+def _window(snapshot: Snapshot) -> tuple[datetime, datetime, str] | None:
+    """Return the time over which counters were compared, and by whose memory."""
+    for name in ("window", "statement_window"):
+        section = snapshot.section(name)
+        if not isinstance(section, Unavailable):
+            return section[0].started_at, section[0].ended_at, section[0].source
+    return None
 
 
 def _unseen(snapshot: Snapshot, owners: Owners) -> tuple[str, ...]:

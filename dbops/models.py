@@ -80,3 +80,54 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.check_name} {self.target}"
+
+
+class Counters(models.Model):
+    """The counters of DATABASES[`alias`] at one moment; what is kept of them, and how, `dbops.counters` says.
+
+    `epoch` and `statement_epoch` say whose counters they are and since when they count, None where that was not seen.
+    `data` are sections, packed; where there is a `base` they say how they differ from its own. `tier` is how long they
+    are kept.
+    """
+
+    class Tier(models.TextChoices):
+        DAY = "day", "day"
+        HOUR = "hour", "hour"
+        MINUTE = "minute", "minute"
+
+    alias = models.TextField("database")
+    taken_at = models.DateTimeField()
+    tier = models.TextField(choices=Tier)
+    # Whatever has a base is deleted before it.
+    base = models.ForeignKey("self", models.DO_NOTHING, null=True, related_name="+")
+    epoch = models.JSONField(null=True)
+    statement_epoch = models.JSONField(null=True)
+    data = models.BinaryField()
+
+    class Meta:
+        verbose_name_plural = "counters"
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["alias", "taken_at"], name="dbops_counters_moment")]
+
+    def __str__(self) -> str:
+        return f"{self.alias}, {self.taken_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Statement(models.Model):
+    """The text of a statement that counters were kept of, without anything in it that could be data.
+
+    `is_own` marks those of dbops itself. `seen_at` is about when it ran last.
+    """
+
+    alias = models.TextField("database")
+    query_id = models.BigIntegerField()
+    text = models.TextField()
+    is_own = models.BooleanField(default=False)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["alias", "query_id"], name="dbops_statement_query_id")]
+
+    def __str__(self) -> str:
+        return self.text

@@ -60,7 +60,7 @@ def checks_looked_at() -> tuple[str, ...]:
 def look(alias: str) -> Look:
     """Look at DATABASES[alias] through the whole pipe."""
     try:
-        report = diagnose_alias(alias, only=checks_looked_at(), may_start_server=False)
+        report = diagnose_alias(alias, only=checks_looked_at(), may_start_server=False, reads_history=False)
     except DbopsError as error:
         return Look(None, error.message)
     return Look(report, report.interrupted)
