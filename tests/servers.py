@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 ALWAYS_TESTED = (15, 18)
 """The oldest and the newest we support: reported as skipped where they are missing."""
 
+UNCOUNTED = "-c pg_stat_statements.track=none"
+"""Options of a connection whose statements are no UTF8: the texts that a server counts are read as a whole or not."""
+
 _PROJECT = Path(__file__).parent.parent
 _database_numbers = itertools.count(1)
 

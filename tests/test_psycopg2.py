@@ -16,6 +16,7 @@ import pytest
 from dbops.collect.postgres import collect
 from dbops.collect.session import LookError, Session
 from dbops.snapshot.snapshot import Unavailable
+from tests.servers import UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,7 @@ sys.modules["psycopg"] = None
 import django
 from django.conf import settings
 from django.core.management import execute_from_command_line
+from tests.servers import UNCOUNTED
 
 _, name, host, port, *arguments = sys.argv
 database = {"ENGINE": "django.db.backends.postgresql", "NAME": name, "HOST": host, "PORT": port, "USER": "postgres"}
@@ -77,9 +79,9 @@ def test_a_sql_ascii_database_is_read_whatever_bytes_are_in_it(database: Databas
     with database.server.connect() as owner:
         owner.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
         try:
-            with database.server.connect(name, client_encoding="latin1") as legacy:
+            with database.server.connect(name, client_encoding="latin1", options=UNCOUNTED) as legacy:
                 legacy.execute('CREATE TABLE "caf\xe9" (id int); CREATE TABLE "gr\xc3\xbcn" (id int)')
-            with closing(psycopg2.connect(database.server.dsn(name))) as looking:
+            with closing(psycopg2.connect(database.server.dsn(name), options=UNCOUNTED)) as looking:
                 looking.autocommit = True
                 snapshot = collect(Session(looking, psycopg2.Error), alias=None, database=name)
         finally:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dbops.snapshot.counter_rows import StatementText
 
 NO_HISTORY: Final = "no history is kept of it: manage.py dbsnapshot keeps one"
+BEGAN_ANEW: Final = "the server was restarted or its counters were reset since the last time that they were kept"
 #: Sections that are made here, by the counters that they are made of.
 MADE_OF: Final[Mapping[str, frozenset[str]]] = {
     "window": frozenset({"statistics_epoch"}),
@@ -56,15 +57,15 @@ def with_activity(snapshot: Snapshot, points: Sequence[Point], *, no_history: st
     """Return `snapshot` with the sections of its windows: since the first of `points`, which are in their order.
 
     A window is made of the sections of counters that `snapshot` has; where one of these is missing, what is made of it
-    says why. Without points a window begins where the server says that its counters began, and where it does not say
-    so there is none: `no_history` says why nothing was kept.
+    says why. Without points a window begins where the server says that its counters began, and where
+    it does not say so there is none: `no_history` says why nothing was kept.
     """
     made: dict[str, Section] = {}
     epoch, statement_epoch = epoch_of(snapshot.sections), statement_epoch_of(snapshot.sections)
     earlier = [_Moment(point.taken_at, point.epoch, point.load) for point in points if point.epoch]
-    of_tables = _Windowed.of(snapshot, epoch, earlier, source="pg_stat_database")
+    of_tables = _Windowed.of(snapshot, epoch, earlier, source="pg_stat_database", no_history=no_history)
     earlier = [_Moment(point.taken_at, point.statement_epoch, point.load) for point in points if point.statement_epoch]
-    of_statements = _Windowed.of(snapshot, statement_epoch, earlier, source="pg_stat_statements")
+    of_statements = _Windowed.of(snapshot, statement_epoch, earlier, source="pg_stat_statements", no_history=no_history)
     texts = snapshot.sections.get("statement_texts", ())
     for section, reader, windowed in (
         ("table_activity", deltas.table_activity, of_tables),
@@ -76,10 +77,12 @@ def with_activity(snapshot: Snapshot, points: Sequence[Point], *, no_history: st
             of_statements,
         ),
     ):
-        made[section] = _made(snapshot, section, reader, windowed, no_history)
+        made[section] = _made(snapshot, section, reader, windowed)
     for section, windowed in (("window", of_tables), ("statement_window", of_statements)):
         missing = _missing(snapshot, MADE_OF[section])
-        made[section] = missing or (windowed.window(MADE_OF[section]) if windowed else Unavailable(no_history))
+        made[section] = missing or (
+            windowed if isinstance(windowed, Unavailable) else windowed.window(MADE_OF[section])
+        )
     return replace(snapshot, sections={**snapshot.sections, **made})
 
 
@@ -103,14 +106,13 @@ def _made(
     snapshot: Snapshot,
     section: str,
     reader: Callable[[Sequence[Span]], Section],
-    windowed: _Windowed | None,
-    no_history: str,
+    windowed: _Windowed | Unavailable,
 ) -> Section:
     missing = _missing(snapshot, MADE_OF[section])
     if missing is not None:
         return missing
-    if windowed is None:
-        return Unavailable(no_history)
+    if isinstance(windowed, Unavailable):
+        return windowed
     spans = windowed.spans(MADE_OF[section])
     return _uncounted(spans, MADE_OF[section]) or reader(spans)
 
@@ -135,20 +137,26 @@ class _Windowed:
 
     @classmethod
     def of(
-        cls, snapshot: Snapshot, epoch: Epoch | None, earlier: Iterable[_Moment], *, source: str
-    ) -> _Windowed | None:
-        """Return the window up to the look; None where nothing can be subtracted."""
+        cls,
+        snapshot: Snapshot,
+        epoch: Epoch | None,
+        earlier: Iterable[_Moment],
+        *,
+        source: str,
+        no_history: str,
+    ) -> _Windowed | Unavailable:
+        """Return the window up to the look, or why nothing can be subtracted."""
         seen = snapshot.section("statistics_epoch")
         if epoch is None or isinstance(seen, Unavailable):
-            return None
+            return Unavailable("since when it counts was not seen")
         now = _Moment(seen[0].observed_at, epoch, lambda sections: {name: snapshot.section(name) for name in sections})
         moments = sorted((one for one in earlier if one.at < now.at), key=lambda one: one.at)
         if moments:
             runs = tuple(run for run in _runs([*moments, now]) if len(run) > 1)
-            return cls(runs, "history") if runs else None
+            return cls(runs, "history") if runs else Unavailable(BEGAN_ANEW)
         since = epoch.counted_since
         if since is None or since >= now.at or (source == "pg_stat_database" and outlives(snapshot.sections, since)):
-            return None
+            return Unavailable(no_history)
         return cls(((_Moment(since, epoch, lambda _sections: {}), now),), source)
 
     def spans(self, sections: Iterable[str]) -> list[Span]:

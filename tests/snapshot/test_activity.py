@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dbops.snapshot.activity import MADE_OF, NO_HISTORY, with_activity
+from dbops.snapshot.activity import BEGAN_ANEW, MADE_OF, NO_HISTORY, with_activity
 from dbops.snapshot.counter_rows import (
     DatabaseStatistics,
     StatementCounters,
@@ -173,7 +173,8 @@ def test_without_points_a_window_goes_back_to_the_known_reset() -> None:
 
 def test_without_points_and_resets_there_is_no_window() -> None:
     snapshot = look(statements_reset_at=None)
-    assert_unavailable(snapshot, (*TABLES, *STATEMENTS), NO_HISTORY)
+    assert_unavailable(snapshot, TABLES, NO_HISTORY)
+    assert_unavailable(snapshot, STATEMENTS, "since when it counts was not seen")
     bare = Snapshot(alias=None, database="app", taken_at=NOON, duration_ms=1, sections=counted(NOON, 1))
     assert_unavailable(with_activity(bare, (), no_history="kept elsewhere"), TABLES, "kept elsewhere")
 
@@ -234,9 +235,9 @@ def test_a_reset_of_statements_breaks_their_window_only() -> None:
 )
 def test_a_point_of_another_server_database_or_life_gives_no_window(other: dict[str, Any]) -> None:
     snapshot = look(point(2, 1), statements_reset_at=BOOTED, **other)
-    assert_unavailable(snapshot, TABLES, NO_HISTORY)
+    assert_unavailable(snapshot, TABLES, BEGAN_ANEW)
     if "server_reset_at" not in other:
-        assert_unavailable(snapshot, STATEMENTS, NO_HISTORY)
+        assert_unavailable(snapshot, STATEMENTS, BEGAN_ANEW)
 
 
 def test_points_of_this_server_on_both_sides_of_another_are_not_joined() -> None:
