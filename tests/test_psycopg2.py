@@ -16,13 +16,13 @@ import pytest
 from dbops.collect.postgres import collect
 from dbops.collect.session import LookError, Session
 from dbops.snapshot.snapshot import Unavailable
-from tests.servers import UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.servers import Database
 
+UNCOUNTED = "-c pg_stat_statements.track=none"  # as tests.servers has it, which needs psycopg 3
 psycopg2: Any = pytest.importorskip("psycopg2")
 
 PROJECT = Path(__file__).parent.parent
@@ -34,7 +34,6 @@ sys.modules["psycopg"] = None
 import django
 from django.conf import settings
 from django.core.management import execute_from_command_line
-from tests.servers import UNCOUNTED
 
 _, name, host, port, *arguments = sys.argv
 database = {"ENGINE": "django.db.backends.postgresql", "NAME": name, "HOST": host, "PORT": port, "USER": "postgres"}

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
-from dbops.collect.postgres import collect
-from dbops.collect.session import LookError, Session
+from dbops.analysis.runner import analyze, select
+from dbops.analysis.settings import problems
+from dbops.collect.postgres import READ_HERE, collect
+from dbops.collect.session import Session
 from dbops.conf import config
 from dbops.errors import DbopsError, UsageError
-from dbops.findings.finding import Location, Ownership
-from dbops.maintenance.vacuum_plan import NEEDS, USES, Right, find_table, plan_of
-from dbops.ownership.operations import with_operation
+from dbops.findings.ignores import set_aside
+from dbops.maintenance.rights import read_rights
+from dbops.maintenance.vacuum_plan import (
+    BLOAT_CHECKS,
+    INDEX_CHECKS,
+    NEEDS,
+    TUNING_CHECKS,
+    USES,
+    Judgement,
+    find_table,
+    plan_of,
+)
+from dbops.ownership.annotate import annotate
 from dbops.ownership.owners import Owners
 from dbops.snapshot.schema import Schema
 from dbops.snapshot.snapshot import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
+    from dbops.analysis.registry import Check
     from dbops.collect.postgres import Progress
-    from dbops.findings.vacuum_advice import TableAdvice, VacuumPlan
-
-#: Who may VACUUM and ANALYZE, as vacuum_is_permitted_for_relation() has it. Locks: none.
-_RIGHTS: Final = """
-SELECT c.oid::bigint AS oid, pg_get_userbyid(c.relowner)::text AS owner,
-       pg_has_role(c.relowner, 'USAGE') OR pg_has_role(d.datdba, 'USAGE') {maintain} AS may
-FROM pg_class c CROSS JOIN pg_database d
-WHERE d.datname = current_database() AND c.relkind IN ('r', 'p', 'm')
-"""
-_MAINTAIN: Final = "OR has_table_privilege(c.oid, 'MAINTAIN')"
+    from dbops.findings.vacuum_advice import VacuumPlan
+    from dbops.snapshot.snapshot import Snapshot
 
 
 def look(
@@ -42,20 +47,24 @@ def look(
     alias: str | None,
     names: Collection[str] = (),
     show_all: bool = False,
+    with_bloat: bool = False,
+    is_reindexing: bool = False,
     is_to_change: bool = False,
     progress: Progress | None = None,
 ) -> VacuumPlan:
     """Return the plan for the database behind `connection`.
 
-    `names` are the tables to look at, or models, without any it is all. `is_to_change` says that the plan is to be
-    carried out, for which nobody may stand between us and the server.
+    `names` are the tables to look at, or models, without any it is all. `with_bloat` has bloat measured, which may take
+    a minute. `is_reindexing` says that indexes are to be worked at, too, `is_to_change` that the plan is to be carried
+    out, for which nobody may stand between us and the server.
 
     Raises:
         DbopsError: it could not be looked at, or VACUUM could not be run through this connection.
         UsageError: there is no table of such a name.
     """
     session = Session(connection, error)
-    wanted = {*NEEDS, *USES, "pooling"}
+    checks = select(only={*TUNING_CHECKS, *INDEX_CHECKS, *(BLOAT_CHECKS if with_bloat else ())} - config().disabled)
+    wanted = {*NEEDS, *USES, "pooling", *(name for check in checks for name in check.sections if name in READ_HERE)}
     snapshot = collect(session, alias=alias, database=alias or "", sections=wanted, progress=progress)
     if snapshot.interrupted is not None:
         raise DbopsError(snapshot.interrupted)
@@ -69,20 +78,31 @@ def look(
         raise DbopsError(message)
     chosen = {find_table(schema, _db_table(name) if alias else name).oid for name in names} if names else None
     major = snapshot.server.major if snapshot.server else 0
-    plan = plan_of(snapshot, schema, rights=_rights(session, major), chosen=chosen, show_all=show_all)
-    if alias is None or not any(table.tuning for table in plan.tables):
-        return plan
-    owners = Owners.of_project(alias, own_apps=config().own_apps)
-    return replace(plan, tables=tuple(_with_operation(table, owners, schema) for table in plan.tables))
+    return plan_of(
+        snapshot,
+        schema,
+        rights=read_rights(session, major),
+        judgement=_judged(snapshot, schema, alias, checks),
+        chosen=chosen,
+        show_all=show_all,
+        is_reindexing=is_reindexing,
+    )
 
 
-def _rights(session: Session, major: int) -> Mapping[int, Right] | None:
-    sql = _RIGHTS.format(maintain=_MAINTAIN if major >= 17 else "")
-    try:
-        with session.transaction():
-            return {row["oid"]: Right(may=row["may"], owner=row["owner"]) for row in session.read(sql)}
-    except LookError:
-        return None
+def _judged(snapshot: Snapshot, schema: Schema, alias: str | None, chosen: Collection[Check]) -> Judgement:
+    """Return what the `chosen` checks say by the settings' thresholds, without what is to be ignored."""
+    settings = config()
+    for problem in problems(settings.thresholds, settings.disabled):
+        raise problem
+    analysis = analyze(snapshot, chosen, thresholds=settings.thresholds, schema=schema)
+    owners = Owners.of_nobody() if alias is None else Owners.of_project(alias, own_apps=settings.own_apps)
+    found = annotate(analysis.findings, owners, schema, structural=())
+    bloated = next((check for check in chosen if check.id == "bloated_table"), None)
+    return Judgement(
+        findings=set_aside(found, settings.ignores, datetime.now(UTC).date()).kept,
+        unseen=tuple(f"{result.check}: {result.reason}" for result in analysis.results if result.reason),
+        much_bloat=None if bloated is None else {**bloated.thresholds, **settings.thresholds.get(bloated.id, {})},
+    )
 
 
 def _db_table(name: str) -> str:
@@ -92,10 +112,3 @@ def _db_table(name: str) -> str:
     except (LookupError, ValueError, ImproperlyConfigured):
         return name
     return table
-
-
-def _with_operation(table: TableAdvice, owners: Owners, schema: Schema) -> TableAdvice:
-    location = Location(table_oid=table.oid)
-    if table.tuning is None or owners.owner(schema, location).ownership is not Ownership.MINE:
-        return table
-    return replace(table, tuning=with_operation(table.tuning, location, owners, schema))

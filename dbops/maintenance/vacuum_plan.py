@@ -1,15 +1,16 @@
-"""Which tables VACUUM and ANALYZE have to work at, by the rules that autovacuum goes by."""
+"""Which tables VACUUM and ANALYZE have to work at, by the rules that autovacuum goes by, and which indexes REINDEX."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from dbops.errors import DbopsError, UsageError
-from dbops.findings.changes import Statements
-from dbops.findings.vacuum_advice import Gauge, TableAdvice, VacuumPlan
-from dbops.snapshot.autovacuum import Autovacuum, options_of
+from dbops.findings.vacuum_advice import Gauge, TableAdvice, TableBloat, Tuning, VacuumPlan
+from dbops.maintenance.index_plan import index_advice
+from dbops.snapshot.autovacuum import Autovacuum
+from dbops.snapshot.bloat import FLOOR_BYTES, Bloat, Bloats
 from dbops.snapshot.names import qualified
 from dbops.snapshot.schema import REQUIRED, Schema
 from dbops.snapshot.snapshot import Unavailable
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
-    from dbops.findings.fix import Fix
+    from dbops.findings.finding import Finding
+    from dbops.maintenance.rights import Right
     from dbops.snapshot.rows import Server, Table, TableStatistics
     from dbops.snapshot.snapshot import Snapshot
     from dbops.snapshot.vacuum_rows import HorizonHolder, RunningVacuum, ToastTable
@@ -31,19 +33,28 @@ USES: Final = ("relation_sizes", "toast_tables", "running_vacuums", "horizon_hol
 _UNKNOWN_BYTES: Final = 1024**2
 #: Fewer rows than these are planned well enough by a guess.
 _MANY_ROWS: Final = 10_000
-#: From this many rows on, a fifth of them is too much to wait for; by how many rows, what to wait for instead.
-_FACTORS: Final = ((100_000_000, "0.005"), (10_000_000, "0.01"), (1_000_000, "0.02"))
-#: A server's own scale factor below this was chosen with care.
-_COARSE_FACTOR: Final = 0.1
-_FACTOR: Final = "autovacuum_vacuum_scale_factor"
+#: What bloat is known by.
+BLOAT: Final = ("relation_pages", "column_statistics", "bloat_measurements")
+#: The checks that say which options of a table are wrong, which indexes are, and what is bloated.
+TUNING_CHECKS: Final = ("disabled_table_autovacuum", "untuned_large_table")
+INDEX_CHECKS: Final = ("invalid_index",)
+BLOAT_CHECKS: Final = ("bloated_table", "bloated_index")
 
 
-@dataclass(frozen=True, slots=True)
-class Right:
-    """Whether the role that looks may VACUUM and ANALYZE a table, and whose it is."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What the checks found, without what is ignored, and what they could not see.
 
-    may: bool
-    owner: str
+    `much_bloat` are the thresholds of bloated_table, None where bloat was not looked for.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    unseen: tuple[str, ...] = ()
+    much_bloat: Mapping[str, Any] | None = None
+
+    def of(self, *checks: str) -> Iterator[Finding]:
+        """Iterate over what these checks found."""
+        return (finding for finding in self.findings if finding.check in checks)
 
 
 def plan_of(
@@ -51,18 +62,22 @@ def plan_of(
     schema: Schema,
     *,
     rights: Mapping[int, Right] | None = None,
+    judgement: Judgement | None = None,
     chosen: AbstractSet[int] | None = None,
     show_all: bool = False,
+    is_reindexing: bool = False,
 ) -> VacuumPlan:
     """Return what there is to do, worst first; tables of extensions are looked at only when they are chosen.
 
     `rights` are by table, None where they could not be read. `chosen` are the tables (by oid) to look at, with all
-    their partitions; they are shown even with nothing to do, as all are with `show_all`.
+    their partitions; they are shown even with nothing to do, as all are with `show_all`. `is_reindexing` says that
+    indexes are to be worked at, too.
 
     Raises:
         DbopsError: what the plan needs could not be seen.
     """
-    facts = _Facts.of(snapshot, schema, rights)
+    judgement = judgement or Judgement()
+    facts = _Facts.of(snapshot, schema, rights, judgement)
     tables = [
         advice
         for root in schema.tables.values()
@@ -72,7 +87,7 @@ def plan_of(
     ]
     tables.sort(key=_badness, reverse=True)
     is_shown = show_all or chosen is not None
-    shown = tuple(table for table in tables if is_shown or table.action or table.tuning or _is_busy(table))
+    shown = tuple(table for table in tables if is_shown or table.action or table.tunings or _is_notable(table))
     return VacuumPlan(
         alias=snapshot.alias,
         database=snapshot.database,
@@ -80,6 +95,13 @@ def plan_of(
         taken_at=snapshot.taken_at,
         tables=shown,
         quiet_count=len(tables) - len(shown),
+        indexes=tuple(
+            index
+            for index in index_advice(schema, facts.server, judgement.findings, rights or {}, facts.bloats)
+            if chosen is None or not chosen.isdisjoint(_line(schema, index.table_oid))
+        ),
+        has_bloat=judgement.much_bloat is not None,
+        is_reindexing=is_reindexing,
         holders=facts.holders,
         unseen=tuple(facts.unseen()),
     )
@@ -118,9 +140,13 @@ class _Facts:
     running: tuple[RunningVacuum, ...]
     holders: tuple[HorizonHolder, ...]
     rights: Mapping[int, Right] | None
+    bloats: Bloats | None
+    much_bloat: Mapping[str, Any]
+    unjudged: tuple[str, ...]
+    tunings: Mapping[int, tuple[Tuning, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, snapshot: Snapshot, schema: Schema, rights: Mapping[int, Right] | None) -> _Facts:
+    def of(cls, snapshot: Snapshot, schema: Schema, rights: Mapping[int, Right] | None, judgement: Judgement) -> _Facts:
         for name in NEEDS:
             section = snapshot.section(name)
             if isinstance(section, Unavailable):
@@ -141,6 +167,10 @@ class _Facts:
             given["running_vacuums"],
             tuple(holder for holder in given["horizon_holders"] if holder.holds_tables_of(server.database)),
             rights,
+            _bloats(snapshot, schema) if judgement.much_bloat is not None else None,
+            judgement.much_bloat or {},
+            judgement.unseen,
+            _tunings(schema, judgement),
         )
 
     def unseen(self) -> Iterator[str]:
@@ -149,6 +179,7 @@ class _Facts:
             section = self.snapshot.section(name)
             if isinstance(section, Unavailable):
                 yield f"{name.replace('_', ' ')}: {section.reason}"
+        yield from self.unjudged
         if any(holder.is_hidden for holder in self.holders):
             yield HIDDEN_HOLDERS
         if self.rights is None:
@@ -207,7 +238,8 @@ class _Facts:
             needs_analyze=needs_analyze,
             statement=f"{command} {table.qualified_name}" if command else None,
             obstacle=self._obstacle(table) if command else None,
-            tuning=self._tuning(table, dead.trigger),
+            tunings=self.tunings.get(table.oid, ()),
+            bloat=tuple(self._bloat(table)),
         )
 
     def _of_whole(self, root: Table) -> TableAdvice:
@@ -236,7 +268,15 @@ class _Facts:
             needs_analyze=is_due,
             statement=f"ANALYZE {only}{root.qualified_name}" if is_due else None,
             obstacle=self._obstacle(root) if is_due else None,
+            tunings=self.tunings.get(root.oid, ()),
         )
+
+    def _bloat(self, table: Table) -> Iterator[TableBloat]:
+        if self.bloats is None:
+            return
+        for bloat, is_toast in self.bloats.of_table(table, FLOOR_BYTES):
+            is_much = isinstance(bloat, Bloat) and bloat.exceeds(**self.much_bloat)
+            yield TableBloat(bloat, is_toast, is_much)
 
     def _obstacle(self, table: Table) -> str | None:
         """Return why this role may not do it, and what it takes."""
@@ -250,22 +290,24 @@ class _Facts:
             grant = f"before PostgreSQL 17 only its owner may: GRANT {owner} TO {role}"
         return f"{role} may not VACUUM or ANALYZE it, which belongs to {owner}: {grant}"
 
-    def _tuning(self, table: Table, trigger: int | None) -> Fix | None:
-        """Return a smaller scale factor for a large table that goes by the server's coarse one."""
-        rows = table.row_estimate or 0
-        setting = self.autovacuum.settings.get(_FACTOR)
-        factor = next((factor for least, factor in _FACTORS if rows >= least), None)
-        if factor is None or setting is None or _FACTOR in options_of(table.options):
-            return None
-        served = float(setting.value or 0)
-        # What has a lower trigger than the factor makes is capped, by PostgreSQL 18 or by the table's own options.
-        if served < _COARSE_FACTOR or (trigger or 0) < served * rows:
-            return None
-        change = Statements(
-            sql=(f"ALTER TABLE {table.qualified_name} SET ({_FACTOR} = {factor});",),
-            undo=(f"ALTER TABLE {table.qualified_name} RESET ({_FACTOR});",),
-        )
-        return change.fix()
+
+def _bloats(snapshot: Snapshot, schema: Schema) -> Bloats | None:
+    """Return what is known of bloat; None where that is nothing."""
+    pages, statistics, measurements = (snapshot.section(name) for name in BLOAT)
+    if isinstance(pages, Unavailable) or isinstance(statistics, Unavailable):
+        return None
+    return Bloats(schema, pages, statistics, None if isinstance(measurements, Unavailable) else measurements)
+
+
+def _tunings(schema: Schema, judgement: Judgement) -> dict[int, tuple[Tuning, ...]]:
+    """Return what the checks advise for options, by table: a single partition's is its own, that of several the root's."""
+    tables = {table.qualified_name: table.oid for table in schema.tables.values()}
+    found: dict[int, tuple[Tuning, ...]] = {}
+    for finding in judgement.of(*TUNING_CHECKS):
+        oid = tables.get(finding.rolled_up[0] if len(finding.rolled_up) == 1 else finding.target.name)
+        if oid is not None and finding.fix is not None:
+            found[oid] = (*found.get(oid, ()), Tuning(finding.check, finding.message, finding.fix))
+    return found
 
 
 def _line(schema: Schema, oid: int) -> Iterator[int]:
@@ -283,8 +325,8 @@ def _held(holder: HorizonHolder, row: TableStatistics) -> bool:
     return bool(ended) and holder.held_since is not None and holder.held_since < max(ended)
 
 
-def _is_busy(table: TableAdvice) -> bool:
-    return table.is_vacuumed_now or table.held_by is not None
+def _is_notable(table: TableAdvice) -> bool:
+    return table.is_vacuumed_now or table.held_by is not None or any(one.is_much for one in table.bloat)
 
 
 def _badness(table: TableAdvice) -> tuple[bool, bool, int, float]:
