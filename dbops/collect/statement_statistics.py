@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The oldest version of the extension that has all the columns: PostgreSQL 14's.
 _OLDEST: Final = (1, 9)
+#: What Django asks of the tables in which dbops keeps what it knows is dbops' own doing, and has no mark.
+_OWN_TABLE: Final = re.compile(r'"dbops_(?:counters|statement|look|finding)"')
 
 
 def read_statement_tracking(session: Session, seen: Mapping[str, Any]) -> Section:
@@ -67,9 +70,13 @@ def read_statement_texts(session: Session, seen: Mapping[str, Any], *, only: Col
     if isinstance(found, Unavailable):
         return found
     return tuple(
-        StatementText(query_id=row["query_id"], text=redacted(row["text"]), is_own=row["text"].rstrip().endswith(OWN))
+        StatementText(query_id=row["query_id"], text=redacted(row["text"]), is_own=_is_own(row["text"]))
         for row in found
     )
+
+
+def _is_own(text: str) -> bool:
+    return text.rstrip().endswith(OWN) or _OWN_TABLE.search(text) is not None
 
 
 def _read(

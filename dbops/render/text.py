@@ -12,7 +12,7 @@ from dbops.render.coverage import add_coverage, add_score
 from dbops.render.decisions import add_decisions
 from dbops.render.gaps import gaps
 from dbops.render.page import Page, styled
-from dbops.snapshot.amounts import format_bytes, plural
+from dbops.snapshot.amounts import format_bytes, format_seconds, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ def _facts(report: Report) -> list[str]:
         facts.append(plural(target.table_count, "table") + size)
     if target.window is not None:
         begin, end, source = target.window
-        facts.append(f"counters of {plural(max((end - begin).days, 1), 'day')} ({source})")
+        facts.append(f"counters of {format_seconds((end - begin).total_seconds())} ({source})")
     duration_ms = report.duration_ms
     facts.append(f"looked for {duration_ms} ms" if duration_ms < 100 else f"looked for {duration_ms / 1000:.1f} s")
     facts.append(f"{report.taken_at:%Y-%m-%d %H:%M %Z}".rstrip())
