@@ -13,6 +13,7 @@ from dbops.counters.uses import index_servers, index_uses
 from dbops.snapshot.snapshot import Snapshot, Unavailable
 from tests.counters.kept import an_index, counted, keep, keep_every
 from tests.session_builders import a_session
+from tests.setting_builders import SERVER
 
 if TYPE_CHECKING:
     from dbops.snapshot.activity_rows import IndexServer, IndexUse
@@ -25,11 +26,10 @@ pytestmark = pytest.mark.django_db
 def seen(
     scans: int, *, at: datetime = NOON, is_standby: bool = False, senders: tuple[Any, ...] = (), **values: Any
 ) -> Snapshot:
-    from tests.builders import a_server
-
-    snapshot = counted(at, 0, scans=scans, **values)
+    snapshot = counted(NOON, 0, scans=scans, **values)
     return replace(
-        snapshot, sections={**snapshot.sections, "server": (a_server(is_standby=is_standby),), "sessions": senders}
+        snapshot,
+        sections={**snapshot.sections, "server": (replace(SERVER, is_standby=is_standby),), "sessions": senders},
     )
 
 

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import Error, connections
+from django.db import Error, ProgrammingError, connections
 
 from dbops.conf import config
 from dbops.errors import ConfigurationError, TargetUnreachableError, UsageError
 from dbops.history.recorder import age_of_last, take_round
 from dbops.management.command import DbopsCommand, Exit
 from dbops.management.names import check_aliases
-from dbops.snapshot.amounts import format_count
+from dbops.snapshot.amounts import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Rounds come no more often: reading the counters takes its time too.
 SHORTEST_S: Final = 10
 #: What is said of what a round has kept, by section.
-_COUNTED: Final = {"table_statistics": "tables", "index_statistics": "indexes", "statement_counters": "statements"}
+_COUNTED: Final = {"table_statistics": "table", "index_statistics": "index", "statement_counters": "statement"}
 
 
 class Command(DbopsCommand):
@@ -103,9 +103,8 @@ class Command(DbopsCommand):
             return self.complain(error)
         except Error as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
-            return self.complain(
-                f"the counters of {alias} cannot be kept: {lines[0]}\nHINT: manage.py migrate makes their tables"
-            )
+            hint = "\nHINT: manage.py migrate makes their tables" if isinstance(error, ProgrammingError) else ""
+            return self.complain(f"the counters of {alias} cannot be kept: {lines[0]}{hint}")
         if kept.interrupted:
             return self.complain(f"the look at {alias} was interrupted: {kept.interrupted}")
         if verbosity > 0:
@@ -118,7 +117,7 @@ class Command(DbopsCommand):
 
 
 def _said(kept: Round) -> str:
-    counted = [f"{format_count(kept.counted[name])} {what}" for name, what in _COUNTED.items() if name in kept.counted]
+    counted = [plural(kept.counted[name], what) for name, what in _COUNTED.items() if name in kept.counted]
     return ", ".join([*counted, *(["a whole look"] if kept.has_looked else [])]) or "nothing was kept"
 
 
