@@ -190,9 +190,7 @@ def rank(
     )
 
 
-def compared(
-    now: StatementActivity, window: Window, then: StatementActivity | None, baseline: Window | None
-) -> Before:
+def compared(now: StatementActivity, window: Window, then: StatementActivity | None, baseline: Window | None) -> Before:
     """Return how a statement stands to what it was in `baseline`; what was dropped there may have run all the same."""
     if baseline is None:
         return Before(trend=Trend.UNKNOWN)
@@ -242,7 +240,11 @@ def windows_note(window: Window, asked_since: datetime | None) -> Sequence[str]:
         missing_s = (window.started_at - asked_since).total_seconds()
         if missing_s > max(asked_s / 10, 60):
             notes.append(f"it was asked for since {asked_since:%Y-%m-%d %H:%M %Z}: nothing older was kept")
-    notes += [f"the server {one}: what ran between the last counters before and that is missing" for one in window.breaks]
+    notes += [
+        f"the server {one}: what ran between the last counters before and that is missing" for one in window.breaks
+    ]
     if window.is_lower_bound:
-        notes.append("statements were dropped to make room for others (pg_stat_statements.max): numbers may be too small")
+        notes.append(
+            "statements were dropped to make room for others (pg_stat_statements.max): numbers may be too small"
+        )
     return notes
