@@ -1,4 +1,4 @@
-"""What dbops keeps in the project's own database: the last look at each database, and what it found."""
+"""What dbops keeps in the project's own database: looks and what they found, counters, and the texts of statements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dbops.findings.finding import Ownership, Severity
 
 
 class Look(models.Model):
-    """One look at DATABASES[`alias`]: the last that came to an end is kept, and what was tried after it.
+    """One look at DATABASES[`alias`]. Of earlier ones than the last, the scores are kept, not the findings.
 
     `report` is the report as `docs/contracts.md` lays down, without its findings: they are rows of their own. It is
     None until the look is done. `error` says why it failed.
@@ -77,6 +77,37 @@ class Finding(models.Model):
             # Serves the foreign key too, which so needs no index of its own.
             models.UniqueConstraint(fields=["look", "position"], name="dbops_finding_position"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.check_name} {self.target}"
+
+
+class Episode(models.Model):
+    """A time over which a finding was there at one severity: from `began_at` until `ended_at`, None while it is there.
+
+    `first_seen_at` is when the finding itself was found first: before `began_at` where it became better or worse.
+    `seen_at` is the last look that found it.
+    """
+
+    alias = models.TextField("database")
+    fingerprint = models.TextField()
+    check_name = models.TextField("check")
+    kind = models.TextField()
+    target = models.TextField()
+    severity = models.TextField(choices=[(one.value, one.value) for one in reversed(Severity)])
+    first_seen_at = models.DateTimeField()
+    began_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["alias", "fingerprint"], condition=models.Q(ended_at=None), name="dbops_episode_one_open"
+            ),
+        ]
+        indexes = [models.Index(fields=["alias", "ended_at"], name="dbops_episode_ended_at")]
 
     def __str__(self) -> str:
         return f"{self.check_name} {self.target}"

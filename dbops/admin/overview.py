@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import F, Window
+from django.db.models import F, Max, Window
 from django.db.models.functions import RowNumber
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -100,7 +100,8 @@ class Overview:
 def states_of(aliases: Iterable[str]) -> dict[str, State]:
     """Return the state of each alias, in one query."""
     found: dict[str, dict[str, Look]] = {alias: {} for alias in aliases}
-    for look in Look.objects.filter(alias__in=list(found)).order_by("started_at", "pk"):
+    last = Look.objects.filter(alias__in=list(found)).values("alias", "status").annotate(last=Max("pk")).values("last")
+    for look in Look.objects.filter(pk__in=last).order_by("started_at", "pk"):
         found[look.alias][buried(look).status] = look
     return {alias: _state(by_status) for alias, by_status in found.items()}
 

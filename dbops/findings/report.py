@@ -13,7 +13,7 @@ from dbops.findings.baseline import Standing
 from dbops.findings.finding import Confidence, Finding, Ownership, Severity, Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from dbops.findings.baseline import Comparison, Entry
 
@@ -91,12 +91,25 @@ class Score:
     terms: tuple[Term, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What earlier looks at the database found: since when each finding that was there at the last one is there.
+
+    `since` is the moment that somebody asked about, which makes findings new that came after it, and `gone` are those
+    that were there then and are not any more; without it, new is what the last look did not find.
+    """
+
+    first_seen_at: Mapping[str, datetime]
+    since: datetime | None = None
+    gone: tuple[Entry, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """One look at one database, judged. `interrupted` says why the look ended early, when it did.
 
-    `expired` are findings among `findings` that were ignored until a day that has passed; `comparison` is how all stand
-    to a baseline, where one was given.
+    `past` is what is known of earlier looks, None while no history is kept. `expired` are findings among `findings`
+    that were ignored until a day that has passed; `comparison` is how all stand to a baseline, where one was given.
     """
 
     target: ReportTarget
@@ -109,6 +122,7 @@ class Report:
     comparison: Comparison | None = None
     interrupted: str | None = None
     unseen: tuple[str, ...] = ()
+    past: Past | None = None
 
     @cached_property
     def now(self) -> Score | None:
@@ -157,7 +171,24 @@ class Report:
         """Return what is to be said of `finding` beside its message: why it is here after all."""
         expired = [f"its ignore expired on {one.until}: {one.reason}" for one in self.expired if one.finding is finding]
         is_worse = self.standing(finding) is Standing.WORSE
-        return (*expired, *(["it is worse than in the baseline"] if is_worse else []))
+        return (
+            *expired,
+            *(["it is worse than in the baseline"] if is_worse else []),
+            *(["new"] if self.is_new(finding) else []),
+        )
+
+    def first_seen_at(self, finding: Finding) -> datetime | None:
+        """Return when `finding` was found first; None where no history is kept."""
+        if self.past is None:
+            return None
+        return self.past.first_seen_at.get(finding.fingerprint(self.target.name), self.taken_at)
+
+    def is_new(self, finding: Finding) -> bool:
+        """Return whether earlier looks, or the time that was asked about, did not have `finding`."""
+        first = self.first_seen_at(finding)
+        if self.past is None or first is None:
+            return False
+        return first > self.past.since if self.past.since is not None else first == self.taken_at
 
     def failing(self, severity: Severity | None) -> tuple[Finding, ...]:
         """Return the findings at or above `severity` (None: none) that count against a build.

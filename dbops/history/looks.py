@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from dbops.diagnose import diagnose_alias
 from dbops.errors import DbopsError
+from dbops.history.episodes import with_past
 from dbops.history.storage import store, store_failure
 from dbops.models import Look
 
@@ -45,7 +46,7 @@ def buried(look: Look) -> Look:
 def take(look: Look) -> None:
     """Look at the database that `look` was begun for, and write what it came to."""
     try:
-        report = diagnose_alias(look.alias, may_start_server=False)
+        report = with_past(diagnose_alias(look.alias, may_start_server=False))
     except DbopsError as error:
         store_failure(look, str(error))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import router, transaction
@@ -11,27 +12,51 @@ from dbops import models
 from dbops.findings.finding import Basis, Confidence, Finding, Kind, Owner, Ownership, Severity, Tag, Target
 from dbops.findings.fix import Fix
 from dbops.findings.report import CheckResult, Outcome
+from dbops.history.episodes import write_episodes
 from dbops.render import json
 from dbops.render.blocks import blocks, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import date, datetime
+
+    from django.db.models import QuerySet
 
     from dbops.findings.report import Report
 
 _BATCH: Final = 1_000
+#: For how long every look's score is kept, and for how long one of each day.
+EACH_KEPT_FOR: Final = timedelta(days=42)
+KEPT_FOR: Final = timedelta(days=800)
 
 
 def store(look: models.Look, report: Report) -> None:
-    """Write `report` as what `look` came to; what was kept of earlier looks at the alias is forgotten."""
+    """Write `report` as what `look` came to; of earlier looks at the alias the scores alone are kept."""
     document = json.report_document(report)
     del document["findings"]
     with transaction.atomic(using=router.db_for_write(models.Look)):
         models.Finding.objects.bulk_create(_rows(look, report), batch_size=_BATCH)
         look.status, look.ended_at, look.report = models.Look.Status.DONE, timezone.now(), document
         look.save(update_fields=["status", "ended_at", "report"])
+        write_episodes(look.alias, report)
         earlier = models.Look.objects.filter(alias=look.alias).exclude(pk=look.pk)
-        earlier.exclude(status=models.Look.Status.RUNNING).delete()
+        models.Finding.objects.filter(look__in=earlier).delete()
+        earlier.filter(status=models.Look.Status.FAILED).delete()
+        _thin(earlier.filter(status=models.Look.Status.DONE), look.started_at)
+
+
+def _thin(earlier: QuerySet[models.Look], now: datetime) -> None:
+    """Delete looks that are too old, and after some weeks all but the first of each day."""
+    earlier.filter(started_at__lt=now - KEPT_FOR).delete()
+    days: set[date] = set()
+    superfluous = []
+    for pk, at in (
+        earlier.filter(started_at__lt=now - EACH_KEPT_FOR).order_by("started_at").values_list("pk", "started_at")
+    ):
+        if at.date() in days:
+            superfluous.append(pk)
+        days.add(at.date())
+    earlier.filter(pk__in=superfluous).delete()
 
 
 def store_failure(look: models.Look, error: str) -> None:

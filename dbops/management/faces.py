@@ -15,13 +15,14 @@ from dbops.management.looks import chosen_checks
 from dbops.management.names import refuse_together
 from dbops.management.verdict import failing_severity
 from dbops.ownership.source_files import SourceFiles
-from dbops.render import catalogue, github, json, junit, markdown, sarif, text
+from dbops.render import catalogue, comparison, github, json, junit, markdown, sarif, text
 from dbops.render.decisions import render_unused
 from dbops.render.page import encodable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from dbops.findings.comparison import Change
     from dbops.findings.finding import Severity
     from dbops.findings.ignores import Ignore
     from dbops.findings.report import Report
@@ -108,6 +109,13 @@ FORMATS: Final[Mapping[str, Callable[[_Asked], str]]] = {
 }
 
 
+def changes_as(options: Mapping[str, Any], changes: Sequence[Change], surface: Surface) -> str:
+    """Return `changes` in `--format`, which is text or JSON."""
+    if options["format"] == "json":
+        return comparison.render_json(changes, generated_at=datetime.now(UTC), version=__version__)
+    return comparison.render_text(changes, **asdict(surface), verbosity=options["verbosity"])
+
+
 def checks_as(options: Mapping[str, Any], surface: Surface) -> str:
     """Return the page that `--explain` asks for, or the `--list` of checks that `--only` and `--tag` leave.
 
@@ -116,7 +124,7 @@ def checks_as(options: Mapping[str, Any], surface: Surface) -> str:
         UsageError: an option that makes no sense beside it.
     """
     one = "--explain" if options["explain"] else "--list"
-    looking = ("app_labels", "database", "dsn", "strict", "baseline", "write_baseline")
+    looking = ("app_labels", "database", "dsn", "strict", "baseline", "write_baseline", "since", "compare")
     refuse_together(one, options, *looking, why=f"{one} looks at no database")
     if options["format"] != "text":
         message = f"{one} has no {options['format']} format: it is text for a person"

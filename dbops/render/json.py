@@ -132,7 +132,7 @@ def finding_document(finding: Finding, report: Report) -> dict[str, Any]:
         "evidence": dict(finding.evidence),
         "fix": None if finding.fix is None else _fix(finding.fix),
         "fingerprint": finding.fingerprint(report.target.name),
-        "first_seen_at": None,
+        "first_seen_at": None if (first := report.first_seen_at(finding)) is None else first.isoformat(),
         "baseline": report.standing(finding),
         "rolled_up": list(finding.rolled_up),
     }

@@ -65,7 +65,7 @@ def test_a_scan_since_the_last_counters_is_no_idleness() -> None:
 
 
 def test_a_restart_begins_to_count_at_nothing() -> None:
-    booted = {"started_at": NOON - 5 * DAY}
+    booted: dict[str, Any] = {"started_at": NOON - 5 * DAY}
     keep_every(DAY, NOON - 40 * DAY, NOON - 6 * DAY, scans=500)
     keep_every(DAY, NOON - 4 * DAY, NOON - DAY, scans=0, **booted)
     use = uses(seen(0, **booted))["default"]

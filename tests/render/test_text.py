@@ -66,7 +66,7 @@ def test_a_dsns_database_goes_by_its_name_and_a_standby_is_called_one() -> None:
     first = lines(a_report(target=a_target(alias=None, is_standby=True, window=window)), width=200)[0]
 
     assert first.startswith("shop · PostgreSQL 18.6, a standby · ")
-    assert "counters of 50 days (pg_stat_database)" in first
+    assert "counters of 50 d (pg_stat_database)" in first
 
 
 def test_a_healthy_database_reads_as_good_news_with_what_was_looked_at() -> None:

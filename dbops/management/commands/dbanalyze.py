@@ -9,8 +9,8 @@ from dbops.errors import ConfigurationError, TargetUnreachableError
 from dbops.findings.finding import Tag
 from dbops.management.baseline_files import read_baseline, write_baseline
 from dbops.management.command import DbopsCommand, Exit
-from dbops.management.faces import FORMATS, checks_as, reports_as
-from dbops.management.looks import looks
+from dbops.management.faces import FORMATS, changes_as, checks_as, reports_as
+from dbops.management.looks import changes, looks
 from dbops.management.names import words
 from dbops.management.progress import shown_progress
 from dbops.management.surface import Surface, check_output_files, write_whole
@@ -41,6 +41,8 @@ class Command(DbopsCommand):
         ("manage.py dbanalyze --tag structural --fail-on warning --format github", "the schema alone, in CI"),
         ("manage.py dbanalyze --write-baseline dbops.json", "accept what is there now"),
         ("manage.py dbanalyze --baseline dbops.json", "fail only on what is new since then, or became worse"),
+        ("manage.py dbanalyze --since 7d", "count over the last week, and mark what was not there before"),
+        ("manage.py dbanalyze --compare 7d now", "what is new, worse, better or gone since last week"),
         ("manage.py dbanalyze --dsn postgresql://me@db.example/shop", "look at any database, as nobody's models"),
         ("manage.py dbanalyze --explain redundant_index", "what a check looks for, why, and how to mend it"),
     )
@@ -69,6 +71,17 @@ class Command(DbopsCommand):
             help="keep what is found; beside --baseline, bring it up to date",
         )
         parser.add_argument("--strict", action="store_true", help="end with 3 when something could not be looked at")
+        parser.add_argument(
+            "--since",
+            metavar="T",
+            help="count since then, and say what is new: 24h, 7d, 2026-11-30T18:00",
+        )
+        parser.add_argument(
+            "--compare",
+            metavar=("A", "B"),
+            nargs=2,
+            help="what became of the findings between two moments of the kept history; look at nothing",
+        )
         parser.add_argument("--explain", metavar="CHECK", help="show the page of a check; look at nothing")
         parser.add_argument("--list", action="store_true", help="list the checks; look at nothing")
 
@@ -78,6 +91,9 @@ class Command(DbopsCommand):
         surface = Surface() if file else self.surface
         if options["explain"] or options["list"]:
             self._write(checks_as(options, surface), file)
+            return Exit.FINE
+        if options["compare"]:
+            self._write(changes_as(options, changes(options), surface), file)
             return Exit.FINE
         baseline = read_baseline(options["baseline"]) if options["baseline"] else None
         reports, codes = self._look(options)
