@@ -95,7 +95,7 @@ def test_pages_are_quick_while_another_database_hangs_and_its_look_waits_in_the_
     has_ended = start("replica")
     assert has_ended is not None
     assert has_ended(60)
-    assert Look.objects.get(alias="replica").status == Look.Status.DONE
+    assert set(Look.objects.filter(alias="replica").values_list("status", flat=True)) == {Look.Status.DONE}
 
 
 @pytest.mark.django_db
