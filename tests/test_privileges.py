@@ -7,6 +7,8 @@ member of pg_monitor, and as a role with the very grants that are documented for
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -19,8 +21,10 @@ from dbops.collect.rights import grants_of, rights_of
 from dbops.snapshot.relation_rows import LooseRelation
 from dbops.snapshot.rows import DjangoSettings
 from dbops.snapshot.snapshot import SECTIONS
-from tests.looking import Looked, look
+from tests.activity_builders import a_window
+from tests.looking import Looked, snapshot_of
 from tests.security_builders import a_database
+from tests.windows import Before, look_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,9 +65,35 @@ MORE: Final = (
 )
 
 
+#: What a history would show where nothing was kept of this kind.
+NO_HISTORY: Final[dict[str, Any]] = dict.fromkeys(
+    ("growth", "index_uses", "index_servers", "earlier_statement_activity"), ()
+)
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """A database full of faults, and what was counted two days before they came."""
+
+    database: Database
+    before: Before
+
+    @property
+    def name(self) -> str:
+        return self.database.name
+
+    def create_role(self, name: str, *, pg_monitor: bool = False) -> str:
+        return self.database.create_role(name, pg_monitor=pg_monitor)
+
+    def execute(self, statement: str) -> None:
+        self.database.execute(statement)
+
+
 @pytest.fixture
-def faulty(database: Database) -> Iterator[Database]:
+def faulty(database: Database) -> Iterator[Faulty]:
     """A database with the faults of the demo and more, and a session that holds a transaction open."""
+    database.execute("CREATE EXTENSION pg_stat_statements")
+    before = Before(snapshot_of(database), earlier=timedelta(days=2))
     fails = tuple(fault.sql[-1] for fault in FAULTS if fault.fails)
     for statement in (*SHOP, *(sql for fault in FAULTS for sql in fault.sql if sql not in fails), *MORE):
         database.execute(statement)
@@ -76,15 +106,16 @@ def faulty(database: Database) -> Iterator[Database]:
         holding = opened.enter_context(database.connect(autocommit=False))
         # What keeps an index from being seen as left over for certain, and a transaction that is idle.
         holding.execute("LOCK TABLE voucher IN SHARE UPDATE EXCLUSIVE MODE")
-        yield database
+        yield Faulty(database, before)
 
 
-def looks(database: Database, role: str | None) -> dict[str, Looked]:
+def looks(database: Faulty, role: str | None) -> dict[str, Looked]:
     return {check: look_as(database, check, role) for check in checks()}
 
 
-def look_as(database: Database, check: str, role: str | None) -> Looked:
-    return look(database, check, role=role, sections=GIVEN)
+def look_as(faulty: Faulty, check: str, role: str | None) -> Looked:
+    earlier = {"earlier_statement_window": a_window(hours=24 * 7)}
+    return look_over(faulty.database, check, faulty.before, role=role, sections={**GIVEN, **NO_HISTORY, **earlier})
 
 
 def shown(looked: Looked) -> set[tuple[str, str]]:
@@ -115,7 +146,7 @@ RARELY_NEEDED: Final = frozenset(
 OF_THE_ROLE: Final = frozenset({"overprivileged_role", "missing_timeouts", "misconfigured_pool"})
 
 
-def differences(database: Database, role: str, everything: dict[str, Looked], check: str) -> str | None:
+def differences(database: Faulty, role: str, everything: dict[str, Looked], check: str) -> str | None:
     """Say what `role` saw less than everything without being told; None if nothing."""
     seen = look_as(database, check, role)
     if check not in OF_THE_ROLE and shown(seen) != shown(everything[check]) and seen.result.reason is None:
@@ -123,7 +154,7 @@ def differences(database: Database, role: str, everything: dict[str, Looked], ch
     return None
 
 
-def test_no_role_misses_anything_in_silence(faulty: Database) -> None:
+def test_no_role_misses_anything_in_silence(faulty: Faulty) -> None:
     everything = looks(faulty, None)
     assert sum(bool(looked.findings) for looked in everything.values()) > 15
     for role in (
@@ -134,17 +165,17 @@ def test_no_role_misses_anything_in_silence(faulty: Database) -> None:
         assert not {check: said for check, said in silent.items() if said}, role
 
 
-def test_where_nothing_is_documented_a_connection_is_enough(faulty: Database) -> None:
+def test_where_nothing_is_documented_a_connection_is_enough(faulty: Faulty) -> None:
     bare = faulty.create_role(f"{faulty.name}_bare")
     reasons = {
-        check.id: look_as(faulty, check.id, bare).result.reason
+        check.id: (look_as(faulty, check.id, bare).result.reason, look_as(faulty, check.id, None).result.reason)
         for check in checks().values()
         if not rights_of(check.id, with_needs(check.sections))
     }
-    assert not {check: reason for check, reason in reasons.items() if reason is not None}
+    assert not {check: both for check, both in reasons.items() if both[0] not in {None, both[1]}}
 
 
-def test_what_is_documented_is_needed_and_enough(faulty: Database) -> None:
+def test_what_is_documented_is_needed_and_enough(faulty: Faulty) -> None:
     bare = faulty.create_role(f"{faulty.name}_bare")
     everything = looks(faulty, None)
     needless, missing = [], {}
@@ -159,7 +190,7 @@ def test_what_is_documented_is_needed_and_enough(faulty: Database) -> None:
             faulty.execute(grant.format(role=role, schema="public"))
         seen = look_as(faulty, check.id, role)
         is_other = check.id not in OF_THE_ROLE and shown(seen) != shown(everything[check.id])
-        if is_other or seen.result.reason != OF_SUPERUSERS.get(check.id):
+        if is_other or seen.result.reason != OF_SUPERUSERS.get(check.id, everything[check.id].result.reason):
             missing[check.id] = seen.result.reason
         faulty.execute(f"DROP OWNED BY {role}")
     assert not missing

@@ -65,6 +65,12 @@ RIGHTS: Final[Mapping[str, Right]] = {
         grant="GRANT pg_monitor TO {role};",
         checks=frozenset({"overdue_vacuum", "transaction_wraparound", "multixact_wraparound"}),
     ),
+    "statement_activity": Right(
+        needs="pg_monitor (of it, pg_read_all_stats)",
+        without="statements of other roles, and what they cost, stay unknown",
+        grant="GRANT pg_monitor TO {role};",
+        checks=frozenset({"dominant_query", "regressed_query", "slow_query", "spilling_query"}),
+    ),
     "column_statistics": Right(
         needs="SELECT on the columns of large tables and indexes, without row-level security that applies to the role",
         without="what the planner knows of them stays hidden, so that nothing is estimated from it",
