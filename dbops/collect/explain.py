@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from dbops.findings.plan_nodes import PlanNode
+    from dbops.findings.plan_reading import Measured
     from dbops.snapshot.counter_rows import StatementTracking
 
 #: From which version on the server plans parameters without values itself.
@@ -137,12 +138,11 @@ def explain(
     major: int,
     query_id: int,
     *,
-    calls: int = 0,
-    rows_per_call: float | None = None,
+    measured: Measured | None = None,
 ) -> Explained:
     """Return the generic plan of the statement with this query id, read for a person.
 
-    `rows_per_call` is what `calls` executions gave on average.
+    `measured` is what its executions did, where that is known.
 
     Raises:
         CannotExplainError: there is none, and why.
@@ -157,7 +157,7 @@ def explain(
         if reason is not None:
             message = f"statement {query_id} cannot be explained: {reason}"
             raise CannotExplainError(message)
-        ready = plannable(kept.text, rows_per_call)
+        ready = plannable(kept.text, measured.rows_per_call if measured else None)
         with session.planning(kept.role):
             [memory] = session.read(_MEMORY)
             root, how = _plan(session, ready.text, major)
@@ -166,7 +166,7 @@ def explain(
             relations = _relations(session, root)
     except LookError as error:
         raise _refusal(query_id, error) from error
-    around = Surroundings(relations=relations, calls=calls, rows_per_call=rows_per_call, **memory)
+    around = Surroundings(relations=relations, measured=measured, **memory)
     return Explained(
         query_id=query_id,
         root=root,

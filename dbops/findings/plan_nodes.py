@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,9 @@ _CONDITIONS: Final = (
     "One-Time Filter",
 )
 _AGGREGATES: Final = {"Hashed": "HashAggregate", "Sorted": "GroupAggregate", "Mixed": "MixedAggregate"}
+#: Words before a bracket that call no function.
+_NO_FUNCTIONS: Final = frozenset({"and", "or", "not", "any", "all", "in", "row", "is", "like", "between"})
+_NOT_NULL: Final = re.compile(r"\([^()]* IS NOT NULL\)")
 #: An inner side that remembers its rows is not worked out again for each outer row.
 REMEMBERS: Final = frozenset({"Materialize", "Memoize"})
 
@@ -73,16 +77,29 @@ class PlanNode:
         """Return a condition without what could be data."""
         return redacted(self.conditions[name])
 
-    def columns_of(self, condition: str) -> tuple[str, ...]:
-        """Return the columns of this node's own relation in a condition, each once."""
+    @property
+    def looks_up(self) -> bool:
+        """Whether an index condition narrows what is read; max() and min() ask for what IS NOT NULL alone."""
+        condition = self.conditions.get("Index Cond", self.conditions.get("Recheck Cond", ""))
+        return condition != "" and _NOT_NULL.fullmatch(condition) is None
+
+    def columns_of(self, condition: str, *, bare: bool = False) -> tuple[str, ...]:
+        """Return the columns of this node's own relation in a condition, each once.
+
+        `bare` leaves out what is only handed to a function: an index on the column does not serve there.
+        """
         found = list(tokens(self.conditions.get(condition, "")))
-        names = []
-        for place, token in enumerate(found[:-2]):
-            if _name(token) == self.alias and found[place + 1] == ("other", "."):
-                column = _name(found[place + 2])
-                if column is not None:
-                    names.append(column)
-        return tuple(dict.fromkeys(names))
+        names, calls = [], []
+        for place, token in enumerate(found):
+            if token == ("other", "("):
+                before = _name(found[place - 1]) if place else None
+                calls.append(before is not None and before.lower() not in _NO_FUNCTIONS)
+            elif token == ("other", ")") and calls:
+                calls.pop()
+            is_own = _name(token) == self.alias and found[place + 1 : place + 2] == [("other", ".")]
+            if is_own and place + 2 < len(found) and not (bare and any(calls)):
+                names.append(_name(found[place + 2]))
+        return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +127,8 @@ def cost_shares(root: PlanNode) -> dict[int, CostShare]:
 
 
 def _share(node: PlanNode, cost: float, whole: float, shares: dict[int, CostShare]) -> None:
-    wanted = [child.total_cost * _times(node, child) for child in node.children]
+    times = cost / node.total_cost if node.total_cost > 0 else 0.0  # how much of the node is carried out
+    wanted = [child.total_cost * _times(node, child) * times for child in node.children]
     scale = min(1.0, cost / sum(wanted)) if sum(wanted) > 0 else 0.0
     costs = [one * scale for one in wanted]
     shares[node.number] = CostShare(cost / whole, max(cost - sum(costs), 0.0) / whole)

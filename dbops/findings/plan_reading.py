@@ -13,7 +13,7 @@ from dbops.findings.plan_nodes import REMEMBERS, PlanNode, cost_shares, is_hashe
 from dbops.snapshot.amounts import format_bytes, format_count, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from dbops.findings.plan_nodes import CostShare
 
@@ -27,6 +27,26 @@ TIMES_WRONG: Final = 10
 ROWS_WRONG: Final = 100
 #: A mean of fewer executions says little.
 MANY_CALLS: Final = 20
+#: On average so few rows mean that at least half of the executions gave none.
+MOSTLY_NOTHING: Final = 0.5
+#: Less in temporary files is nothing.
+SPILLED_BYTES: Final = 64 * 1024
+#: What can write temporary files.
+_SPILLS: Final = frozenset(
+    {
+        "Sort",
+        "Incremental Sort",
+        "Hash",
+        "Materialize",
+        "CTE Scan",
+        "WindowAgg",
+        "Aggregate",
+        "SetOp",
+        "Function Scan",
+        "Recursive Union",
+        "Merge Join",
+    }
+)
 #: So many pairs of rows take a tenth of a second.
 MANY_PAIRS: Final = 1_000_000
 #: A subquery that is carried out so often is felt.
@@ -60,18 +80,26 @@ class PlannedRelation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What executions of the statement really did: how many there were, and what each gave and wrote on average."""
+
+    calls: int
+    rows_per_call: float
+    temp_bytes_per_call: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What has to be known beside a plan to judge it.
 
-    `relations` are by qualified name. `rows_per_call` is what the statement really gave each time in `calls`
-    executions, None where nobody counted. Bytes are what one sort, and one hash table, may take in memory.
+    `relations` are by qualified name. `measured` is None where nobody counted. Bytes are what one sort, and one hash
+    table, may take in memory.
     """
 
     relations: Mapping[str, PlannedRelation] = field(default_factory=dict)
     work_mem_bytes: int | None = None
     hash_mem_bytes: int | None = None
-    calls: int = 0
-    rows_per_call: float | None = None
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +140,8 @@ def remarks_on(root: PlanNode, around: Surroundings) -> tuple[Remark, ...]:
             *_repeated(node, around),
             *_pruned(node),
         ]
-    return tuple(found)
+    on_disk = {one.number for one in found if one.kind in {"disk_sort", "disk_hash"}}
+    return (*found, *_spilled(root, around, on_disk))
 
 
 def _dominant(root: PlanNode) -> Remark:
@@ -130,11 +159,16 @@ def _dominant(root: PlanNode) -> Remark:
 
 
 def _misestimated(root: PlanNode, around: Surroundings) -> Iterator[Remark]:
-    """Compare what the planner expects at the top with what executions gave; LIMIT hides what is below it."""
+    """Compare what the planner expects at the top with what executions gave; a LIMIT that fills hides it."""
     node = root.children[0] if root.kind == "ModifyTable" and root.children else root
-    if around.rows_per_call is None or around.calls < MANY_CALLS or node.kind == "Limit":
+    measured = around.measured
+    if measured is None or measured.calls < MANY_CALLS:
         return
-    expected, given = node.rows, around.rows_per_call
+    given = measured.rows_per_call
+    if node.kind == "Limit":
+        yield from _unfilled(node, measured)
+        return
+    expected = node.rows
     times = max(expected, 1) / max(given, 1)
     if max(expected, given) < ROWS_WRONG or 1 / TIMES_WRONG < times < TIMES_WRONG:
         return
@@ -142,12 +176,47 @@ def _misestimated(root: PlanNode, around: Surroundings) -> Iterator[Remark]:
     yield _remark(
         "misestimated_rows",
         node,
-        f"the planner expects {format_count(expected)} rows; {format_count(around.calls)} executions gave {given:,.1f} "
-        f"on average: {way}. ANALYZE, and CREATE STATISTICS where columns depend on each other, may mend it",
+        f"the planner expects {format_count(expected)} rows; {format_count(measured.calls)} executions gave "
+        f"{given:,.1f} on average: {way}. ANALYZE, and CREATE STATISTICS where columns depend on each other, may mend "
+        "it",
         expected_rows=expected,
         rows_per_call=round(given, 2),
-        calls=around.calls,
+        calls=measured.calls,
     )
+
+
+def _unfilled(limit: PlanNode, measured: Measured) -> Iterator[Remark]:
+    """A LIMIT that mostly gets nothing: whatever its number is, what is below is carried out to its end."""
+    below = limit.children[0] if limit.children else None
+    if below is None or below.rows < ROWS_WRONG or measured.rows_per_call >= MOSTLY_NOTHING:
+        return
+    yield _remark(
+        "unfilled_limit",
+        below,
+        f"the planner expects {format_count(below.rows)} rows and to end early at the LIMIT; "
+        f"{format_count(measured.calls)} executions gave {measured.rows_per_call:,.2f} on average, so that most find "
+        "nothing and read to the end",
+        expected_rows=below.rows,
+        rows_per_call=round(measured.rows_per_call, 2),
+        calls=measured.calls,
+    )
+
+
+def _spilled(root: PlanNode, around: Surroundings, known: Collection[int]) -> Iterator[Remark]:
+    """What executions wrote to temporary files though the planner expects it in memory, where one node can have."""
+    may_spill = [node for node in root.walk() if node.kind in _SPILLS or node.planned_partitions]
+    measured = around.measured
+    if measured is None or measured.temp_bytes_per_call < SPILLED_BYTES or len(may_spill) != 1:
+        return
+    [node] = may_spill
+    if node.number not in known:
+        yield _remark(
+            "measured_spill",
+            node,
+            f"executions wrote {format_bytes(measured.temp_bytes_per_call)} of temporary files on average, and nothing "
+            f"else in the plan can: it does not fit into work_mem, whatever the planner expects",
+            temp_bytes_per_call=round(measured.temp_bytes_per_call),
+        )
 
 
 def _unanalyzed(node: PlanNode, around: Surroundings) -> Iterator[Remark]:
@@ -218,10 +287,12 @@ def _scanned(node: PlanNode, around: Surroundings) -> Iterator[Remark]:
         return
     if relation.rows < MANY_ROWS or node.rows > relation.rows * FEW_RATIO:
         return
-    columns = node.columns_of("Filter")
-    led = [index.name for index in relation.indexes if index.leading in columns]
+    columns, bare = node.columns_of("Filter"), node.columns_of("Filter", bare=True)
+    led = [index.name for index in relation.indexes if index.leading in bare]
     if not columns:
         remedy = "no column of it is compared"
+    elif not bare:
+        remedy = "it compares an expression alone, for which only an index on that very expression serves"
     elif led:
         remedy = (
             f"{listed(led)} {'begins' if len(led) == 1 else 'begin'} with such a column, and the planner takes none"
@@ -250,7 +321,7 @@ def _ordered(node: PlanNode, around: Surroundings) -> Iterator[Remark]:
     scan = node.children[0] if node.children else None
     while scan is not None and (scan.kind in _ENDS_EARLY or scan.kind == "Nested Loop"):
         scan = scan.child("Outer") or scan.child("Subquery")
-    if scan is None or scan.kind != "Index Scan" or "Index Cond" in scan.conditions or "Filter" not in scan.conditions:
+    if scan is None or scan.kind != "Index Scan" or scan.looks_up or "Filter" not in scan.conditions:
         return
     relation = around.relations.get(scan.relation or "")
     if relation is None or relation.rows is None or relation.rows < MANY_ROWS:
@@ -260,7 +331,7 @@ def _ordered(node: PlanNode, around: Surroundings) -> Iterator[Remark]:
     own = next((index for index in relation.indexes if index.name == scan.index), None)
     if own is None or own.is_partial:
         return
-    columns = scan.columns_of("Filter")
+    columns = scan.columns_of("Filter", bare=True)
     led = [index.name for index in relation.indexes if index.leading in columns and not index.is_partial]
     read = min(round(node.rows * relation.rows / max(scan.rows, 1)), relation.rows)
     other = f"; {listed(led)} would find them by {listed(list(columns))}, and a sort would follow" if led else ""
@@ -284,7 +355,7 @@ def _large_inner(node: PlanNode, around: Surroundings) -> Iterator[Remark]:
     outer, inner = node.child("Outer"), node.child("Inner")
     if node.kind != "Nested Loop" or outer is None or inner is None:
         return
-    if any({"Index Cond", "Recheck Cond"} & one.conditions.keys() for one in inner.walk()) or inner.kind == "Memoize":
+    if inner.kind == "Memoize" or any(one.looks_up for one in inner.walk()):
         return
     relation = around.relations.get(inner.relation or "")
     rows = inner.rows

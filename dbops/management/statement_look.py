@@ -14,6 +14,7 @@ from dbops.conf import config
 from dbops.counters.store import texts
 from dbops.counters.windows import MADE_FROM_HISTORY, with_history
 from dbops.errors import DbopsError
+from dbops.findings.plan_reading import Measured
 from dbops.findings.statement_ranking import By, StatementReport, rank, windows_note
 from dbops.ownership.owners import Owners
 from dbops.snapshot.activity import with_activity
@@ -111,8 +112,11 @@ def look(
             tracking[0],
             server.major,
             wanted.query_id,
-            calls=one.activity.calls,
-            rows_per_call=one.rows_per_call,
+            measured=Measured(
+                calls=one.activity.calls,
+                rows_per_call=one.rows_per_call,
+                temp_bytes_per_call=one.activity.temp_blocks_written * _block_bytes(snapshot) / one.activity.calls,
+            ),
         )
     return StatementReport(
         alias=alias,

@@ -66,8 +66,10 @@ def _add_report(page: Page, report: StatementReport, verbosity: int) -> None:
     facts = [*version, f"{report.taken_at:%Y-%m-%d %H:%M %Z}".rstrip()]
     page.items(styled((report.name, "bold"), " · "), facts, separator=" · ", hanging=2)
     page.prose(f"window: {_window_words(report.window)}", hanging=2)
-    compared = _window_words(report.baseline) if report.baseline else f"nothing: {report.baseline_unknown}"
-    page.prose(f"compared with {compared}", hanging=2)
+    if report.baseline:
+        page.prose(f"compared with {_window_words(report.baseline)}", hanging=2)
+    else:
+        page.prose(f"not compared: {report.baseline_unknown}", hanging=2)
     for note in report.notes:
         page.prose(styled(("note: ", "yellow"), note), hanging=2)
     page.blank()
@@ -101,12 +103,12 @@ def _add_list(page: Page, report: StatementReport, verbosity: int) -> None:
     widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
     is_table = sum(widths) + 2 * (len(widths) - 1) <= page.width
     if is_table:
-        page.line(styled(("  ".join(map(_right, header, widths)), "dim")))
+        page.line(styled(("  ".join(map(_right, header, widths)).rstrip(), "dim")))
     for number, (statement, row) in enumerate(zip(statements, rows, strict=True)):
         style = _STYLES.get(statement.before.trend, "")
         if is_table:
             *cells, trend = map(_right, row, widths)
-            page.line(styled("  ".join(cells), "  ", (trend, style)))
+            page.line(styled("  ".join(cells), "  " if trend else "", (trend, style)))
         else:
             if number:
                 page.blank()
@@ -120,7 +122,9 @@ def _add_text(page: Page, statement: RankedStatement, verbosity: int) -> None:
         page.prose(styled((text, "cyan")), indent=4)
     else:
         page.line(styled((_cut(visible(text), page.width - 4), "cyan")), indent=4)
-    page.items(styled(f"    {statement.activity.query_id}  "), _touched(statement), separator=", ", hanging=6)
+    touched = _touched(statement)
+    gap = "  " if touched else ""
+    page.items(styled(f"    {statement.activity.query_id}{gap}"), touched, separator=", ", hanging=6)
 
 
 def _touched(statement: RankedStatement) -> list[str]:
@@ -131,9 +135,9 @@ def _table(report: StatementReport) -> tuple[list[str], list[list[str]]]:
     ranking = report.ranking
     header = ["#", "time" if ranking.by in {By.TOTAL, By.MEAN} else ranking.by.value, "total", "calls", "mean"]
     has_p95 = any(one.p95_ms is not None for one in ranking.statements)
-    header += [*(["p95"] if has_p95 else []), "rows/call", "hit", "read", "temp", "WAL", "before"]
+    header += [*(["p95"] if has_p95 else []), "rows/call", "hit", "read", "temp", "WAL"]
     rows = [_cells(one, report, has_p95=has_p95) for one in ranking.statements]
-    return header, rows
+    return [*header, "before" if report.baseline else ""], rows
 
 
 def _cells(statement: RankedStatement, report: StatementReport, *, has_p95: bool) -> list[str]:
@@ -152,7 +156,7 @@ def _cells(statement: RankedStatement, report: StatementReport, *, has_p95: bool
         _blocks(one.shared_blocks_read, report),
         _blocks(one.temp_blocks_read + one.temp_blocks_written, report),
         format_bytes(one.wal_bytes) if one.wal_bytes else _NOTHING,
-        _trend(statement),
+        _trend(statement) if report.baseline else "",
     ]
 
 
@@ -211,17 +215,18 @@ def _add_detail(page: Page, statement: RankedStatement, report: StatementReport)
 
 def _block_words(statement: RankedStatement, report: StatementReport) -> Iterator[str]:
     one = statement.activity
+
+    def size(count: int) -> str:
+        return format_bytes(count * report.block_bytes)
+
     if one.shared_blocks_hit or one.shared_blocks_read:
         read_ms = f" in {_time(one.block_read_ms)}" if one.block_read_ms else ""
         yield (
-            f"blocks: {_blocks(one.shared_blocks_hit, report)} hit, {_blocks(one.shared_blocks_read, report)} read"
-            f"{read_ms} ({_percent(statement.hit_ratio)} hit), {_blocks(one.shared_blocks_dirtied, report)} dirtied"
+            f"blocks: {size(one.shared_blocks_hit)} hit, {size(one.shared_blocks_read)} read"
+            f"{read_ms} ({_percent(statement.hit_ratio)} hit), {size(one.shared_blocks_dirtied)} dirtied"
         )
     if one.temp_blocks_read or one.temp_blocks_written:
-        yield (
-            f"temporary files: {_blocks(one.temp_blocks_written, report)} written, "
-            f"{_blocks(one.temp_blocks_read, report)} read"
-        )
+        yield (f"temporary files: {size(one.temp_blocks_written)} written, {size(one.temp_blocks_read)} read")
     if one.wal_bytes:
         yield f"WAL: {format_bytes(one.wal_bytes)}, {format_bytes(one.wal_bytes / one.calls)} per call"
 
@@ -248,7 +253,7 @@ def _add_plan(page: Page, explained: Explained) -> None:
         )
     page.blank()
     for remark in explained.remarks:
-        page.prose(styled((f"{remark.number}: {remark.node}", "bold"), f" {remark.message}"), hanging=4)
+        page.prose(styled((f"node {remark.number}, {remark.node}:", "bold"), f" {remark.message}"), hanging=2)
 
 
 def _deep(node: Any, depth: int) -> Iterator[tuple[int, Any]]:
@@ -260,7 +265,9 @@ def _deep(node: Any, depth: int) -> Iterator[tuple[int, Any]]:
 def _window_words(window: Window) -> str:
     source = "kept history" if window.source == "history" else f"{window.source}, the server's own"
     lasted = format_seconds(window.covered_s)
-    return f"{window.started_at:%Y-%m-%d %H:%M} to {window.ended_at:%Y-%m-%d %H:%M %Z}, {lasted} counted ({source})"
+    clock = "%Y-%m-%d %H:%M:%S" if window.covered_s < 600 else "%Y-%m-%d %H:%M"
+    begin, end = window.started_at.strftime(clock), window.ended_at.strftime(f"{clock} %Z").rstrip()
+    return f"{begin} to {end}, {lasted} counted ({source})"
 
 
 def _trend(statement: RankedStatement) -> str:
@@ -285,7 +292,8 @@ def _percent(ratio: float | None) -> str:
 def _ms(milliseconds: float) -> str:
     if milliseconds >= 10_000:
         return format_seconds(milliseconds / 1000)
-    return f"{milliseconds:,.0f} ms" if milliseconds >= 100 else f"{milliseconds:.3g} ms"
+    digits = next((digits for digits, least in enumerate((100, 10, 1)) if milliseconds >= least), 3)
+    return f"{milliseconds:,.{digits}f} ms"
 
 
 def _time(milliseconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Statements are planned again from the server's own text, nothing is carried out, and what cannot be planned says why."""
+"""Statements are planned again from the server's own text, never carried out; what cannot be planned says why."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from dbops.collect.explain import CannotExplainError, PlanningSession, explain
+from dbops.findings.plan_reading import Measured
 from tests.looking import snapshot_of
 
 if TYPE_CHECKING:
@@ -57,14 +58,16 @@ def explained(
     """The plan of the statement whose text begins so, which must have run."""
     tracking = snapshot_of(database, role=role).sections["statement_tracking"][0]  # type: ignore[index]
     with closing(database.connect(role)) as connection:
-        return explain(
+        found = explain(
             PlanningSession(connection, psycopg.Error),
             tracking,
             database.major,
             query_id(database, start),
-            calls=calls,
-            rows_per_call=rows_per_call,
+            measured=Measured(calls=calls, rows_per_call=rows_per_call) if rows_per_call is not None else None,
         )
+        left = connection.execute("SELECT count(*) FROM pg_prepared_statements WHERE starts_with(name, 'dbops')")
+        assert left.fetchall() == [(0,)]
+        return found
 
 
 def remark(plan: Explained, kind: str) -> Remark:
@@ -139,12 +142,11 @@ def test_nothing_is_written_or_counted(tasks: Database) -> None:
     ):
         tasks.execute(statement)
         before = tasks.execute("SELECT count(*), (SELECT last_value FROM numbers) FROM task")
-        start = statement[:10]
+        start = statement.partition("(")[0].partition(" SET")[0].partition("= ")[0]
         calls = tasks.execute("SELECT calls FROM pg_stat_statements WHERE queryid = %s", query_id(tasks, start))
         explained(tasks, start)
         assert tasks.execute("SELECT count(*), (SELECT last_value FROM numbers) FROM task") == before
         assert tasks.execute("SELECT calls FROM pg_stat_statements WHERE queryid = %s", query_id(tasks, start)) == calls
-    assert tasks.execute("SELECT name FROM pg_prepared_statements") == []
 
 
 def test_a_function_that_lies_about_what_it_does_writes_nothing(tasks: Database) -> None:
@@ -214,3 +216,17 @@ def test_no_value_comes_out_with_a_refusal(tasks: Database) -> None:
     tasks.execute("CREATE VIEW odd AS SELECT 1 AS a; SELECT a FROM odd; DROP VIEW odd")
     said = refusal(tasks, "SELECT a FROM odd")
     assert re.search(r'relation "odd" does not exist\nHINT: it was dropped since', said)
+
+
+def test_a_limit_that_mostly_finds_nothing(tasks: Database) -> None:
+    tasks.execute("SELECT 1 FROM task WHERE made_at > '2030-01-01' LIMIT 1")
+    plan = explained(tasks, "SELECT $1 FROM task", calls=50, rows_per_call=0.0)
+    assert remark(plan, "unfilled_limit").evidence["rows_per_call"] == 0
+    assert "unfilled_limit" not in kinds(explained(tasks, "SELECT $1 FROM task", calls=50, rows_per_call=1.0))
+
+
+def test_a_function_of_a_column_needs_an_index_on_the_function(tasks: Database) -> None:
+    tasks.execute("CREATE INDEX ON task (state); SELECT 1")
+    tasks.execute("SELECT id FROM task WHERE upper(state) = 'STATE 1'")
+    found = remark(explained(tasks, "SELECT id FROM task WHERE upper"), "sequential_scan")
+    assert "only an index on that very expression serves" in found.message
