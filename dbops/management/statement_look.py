@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import DatabaseError, InterfaceError
 
+from dbops.checks import missing_statement_statistics
 from dbops.collect.explain import PlanningSession, explain
 from dbops.collect.postgres import collect
 from dbops.collect.statement_statistics import unreadable
@@ -73,8 +74,7 @@ def look(
         raise DbopsError(tracking.reason)
     reason = unreadable(tracking[0])
     if reason is not None:
-        hint = "manage.py dbanalyze --only missing_statement_statistics says what to set, and where"
-        raise DbopsError(reason, hint=hint)
+        raise DbopsError(reason, hint=_remedy(snapshot))
     snapshot, notes = _windowed(snapshot, wanted.since)
     window, statements = snapshot.section("statement_window"), snapshot.section("statement_activity")
     if isinstance(window, Unavailable) or isinstance(statements, Unavailable):
@@ -132,6 +132,15 @@ def look(
         is_detailed=wanted.query_id is not None,
         explained=explained,
     )
+
+
+def _remedy(snapshot: Snapshot) -> str:
+    """Return what lets statements be counted here, as the check says it."""
+    sections = [snapshot.section(name) for name in ("statement_tracking", "server", "settings")]
+    tracking, server, settings = (() if isinstance(one, Unavailable) else one for one in sections)
+    for finding in missing_statement_statistics.check(tracking, server, settings or None) if server else ():
+        return "\n".join([finding.message, *(finding.fix.sql if finding.fix else ())])
+    return "manage.py dbanalyze --only missing_statement_statistics says what is wrong"
 
 
 def _windowed(snapshot: Snapshot, since: datetime | None) -> tuple[Snapshot, list[str]]:

@@ -102,6 +102,7 @@ def test_without_the_extension_it_says_how_to_turn_it_on(database: Database, dbq
     ended = dbqueries("--dsn", database.dsn)
     assert (ended.code, ended.out) == (2, "")
     assert "dbqueries: pg_stat_statements is not here: CREATE EXTENSION pg_stat_statements\nHINT: " in ended.err
+    assert ended.err.endswith("has no extension to read them.\nCREATE EXTENSION pg_stat_statements;\n")
     database.execute("CREATE EXTENSION pg_stat_statements")
     assert dbqueries("--dsn", database.dsn).code == 0
 
