@@ -110,6 +110,13 @@ def parse_seconds(text: str) -> float:
     return value
 
 
+def parse_positive(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or value <= 0:
+        raise ValueError(text)
+    return value
+
+
 def one_of(choices: Sequence[str]) -> Callable[[str], str]:
     """Reads any case; gives the choice as it is written in `choices`."""
     by_folded = {choice.casefold(): choice for choice in choices}

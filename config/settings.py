@@ -162,7 +162,12 @@ def _cache() -> dict[str, Any]:
 
 CACHES = {"default": _cache()}
 
-DBOPS = {"HEALTH_TOKEN": env.DBOPS_HEALTH_TOKEN.read()}
+DBOPS = {
+    "HEALTH_TOKEN": env.DBOPS_HEALTH_TOKEN.read(),
+    "ENABLED": env.DB_OPTIMIZATION_ENABLED.read(),
+    "QUERY_TIMEOUT_S": env.DB_QUERY_TIMEOUT.read(),
+    "SLOW_QUERY_MS": env.DB_MAX_QUERY_TIME.read(),
+}
 
 # --- people
 

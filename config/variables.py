@@ -11,6 +11,7 @@ from config.environment import (
     parse_flag,
     parse_origins,
     parse_path,
+    parse_positive,
     parse_redis_url,
     parse_seconds,
     parse_token,
@@ -21,6 +22,7 @@ from dbops.conf import SHORTEST_TOKEN
 
 FLAG: Final = "1, true, yes or on; or 0, false, no or off"
 SECONDS: Final = "a number of seconds, 0 for no limit"
+POSITIVE: Final = "a number above 0"
 COUNTED_SECONDS: Final = "a whole number of seconds from 1"
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 FORMATS: Final = ("text", "json")
@@ -182,6 +184,26 @@ DB_ECHO = Variable(
     wanted=FLAG,
     default=False,
     also="DATABASE_ECHO",
+)
+DB_OPTIMIZATION_ENABLED = Variable(
+    name="DB_OPTIMIZATION_ENABLED",
+    parse=parse_flag,
+    wanted=FLAG,
+    default=True,
+)
+DB_QUERY_TIMEOUT = Variable(
+    name="DB_QUERY_TIMEOUT",
+    parse=parse_positive,
+    wanted=POSITIVE,
+    default=30.0,
+    unit="s",
+)
+DB_MAX_QUERY_TIME = Variable(
+    name="DB_MAX_QUERY_TIME",
+    parse=parse_positive,
+    wanted=POSITIVE,
+    default=100.0,
+    unit="ms",
 )
 CSRF_TRUSTED_ORIGINS = Variable[tuple[str, ...]](
     name="CSRF_TRUSTED_ORIGINS",

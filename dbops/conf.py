@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -12,7 +13,16 @@ from django.conf import settings
 from dbops.errors import ConfigurationError
 from dbops.findings.ignores import Ignore
 
-_KEYS: Final = ("CHECKS", "IGNORE", "OWN_APPS", "DATABASES", "HEALTH_TOKEN")
+_KEYS: Final = (
+    "CHECKS",
+    "IGNORE",
+    "OWN_APPS",
+    "DATABASES",
+    "HEALTH_TOKEN",
+    "ENABLED",
+    "QUERY_TIMEOUT_S",
+    "SLOW_QUERY_MS",
+)
 _IGNORE_KEYS: Final = ("check", "target", "reason", "until")
 #: A token that could be guessed protects nothing.
 SHORTEST_TOKEN: Final = 20
@@ -33,6 +43,9 @@ class Config:
     own_apps: tuple[str, ...] | None = None
     databases: tuple[str, ...] = ("default",)
     health_token: str | None = field(default=None, repr=False)
+    enabled: bool = True
+    query_timeout_s: float = 30
+    slow_query_ms: float = 100
 
 
 def is_token(text: str) -> bool:
@@ -52,6 +65,19 @@ def config() -> Config:
     return found
 
 
+def query_timeout_ms() -> int:
+    """Return how long one of our own statements may take, as far as the setting can be understood.
+
+    In milliseconds, and never 0, which the server takes for no limit.
+    """
+    return max(1, round(read(getattr(settings, "DBOPS", {}))[0].query_timeout_s * 1000))
+
+
+def is_enabled() -> bool:
+    """Return whether dbops is switched on, as far as the setting can be understood."""
+    return read(getattr(settings, "DBOPS", {}))[0].enabled
+
+
 def read(setting: object) -> tuple[Config, list[ConfigurationError]]:
     """Return what `setting` says as far as it can be understood, and everything that is wrong with its shape."""
     if not isinstance(setting, Mapping):
@@ -69,7 +95,13 @@ def read(setting: object) -> tuple[Config, list[ConfigurationError]]:
         own_apps=_names(setting, "OWN_APPS", problems),
         databases=_names(setting, "DATABASES", problems) or Config().databases,
         health_token=_token(setting.get("HEALTH_TOKEN"), problems),
+        enabled=_flag(setting, "ENABLED", problems),
+        query_timeout_s=_positive(setting, "QUERY_TIMEOUT_S", Config().query_timeout_s, problems),
+        slow_query_ms=_positive(setting, "SLOW_QUERY_MS", Config().slow_query_ms, problems),
     )
+    if "SLOW_QUERY_MS" in setting:
+        of_the_check = {"mean_ms": found.slow_query_ms, **thresholds.get("slow_query", {})}
+        found = replace(found, thresholds={**thresholds, "slow_query": of_the_check})
     return found, problems
 
 
@@ -134,6 +166,22 @@ def _names(setting: Mapping[str, Any], key: str, problems: list[ConfigurationErr
         problems.append(ConfigurationError(f'DBOPS["{key}"] is not a list of names'))
         return None
     return tuple(given)
+
+
+def _flag(setting: Mapping[str, Any], key: str, problems: list[ConfigurationError]) -> bool:
+    given = setting.get(key, True)
+    if isinstance(given, bool):
+        return given
+    problems.append(ConfigurationError(f'DBOPS["{key}"] is not a bool', hint="True or False"))
+    return True
+
+
+def _positive(setting: Mapping[str, Any], key: str, default: float, problems: list[ConfigurationError]) -> float:
+    given = setting.get(key, default)
+    if isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given) and given > 0:
+        return given
+    problems.append(ConfigurationError(f'DBOPS["{key}"] is not a number above 0', hint=f"its default is {default:g}"))
+    return default
 
 
 def _token(given: object, problems: list[ConfigurationError]) -> str | None:

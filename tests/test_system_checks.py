@@ -9,7 +9,7 @@ import pytest
 from django.core.checks import run_checks
 from django.test import override_settings
 
-from dbops.conf import config
+from dbops.conf import config, query_timeout_ms
 from dbops.errors import ConfigurationError
 
 
@@ -24,6 +24,9 @@ def test_no_setting_and_a_full_one_are_fine() -> None:
         "IGNORE": [{"check": "unlogged_table", "target": "public.*", "reason": "rebuilt", "until": "2999-01-01"}],
         "OWN_APPS": ["shop", "shop.*"],
         "DATABASES": ["default"],
+        "ENABLED": False,
+        "QUERY_TIMEOUT_S": 2.5,
+        "SLOW_QUERY_MS": 250,
     }
     full["IGNORE"].append({**full["IGNORE"][0], "until": datetime(2999, 1, 1, tzinfo=UTC)})
     assert messages({}) == []
@@ -52,6 +55,14 @@ def test_no_setting_and_a_full_one_are_fine() -> None:
         ({"IGNORE": [{"check": "unlogged_table", "target": "t", "reason": "r", "until": "2020-01-01"}]}, "expired"),
         ({"OWN_APPS": "shop"}, "is not a list of names"),
         ({"DATABASES": ["elsewhere"]}, "not in DATABASES"),
+        ({"ENABLED": 1}, 'DBOPS["ENABLED"] is not a bool'),
+        ({"ENABLED": "off"}, 'DBOPS["ENABLED"] is not a bool'),
+        ({"QUERY_TIMEOUT_S": 0}, 'DBOPS["QUERY_TIMEOUT_S"] is not a number above 0 (its default is 30)'),
+        ({"QUERY_TIMEOUT_S": float("inf")}, "is not a number above 0"),
+        ({"QUERY_TIMEOUT_S": True}, "is not a number above 0"),
+        ({"SLOW_QUERY_MS": "100"}, 'DBOPS["SLOW_QUERY_MS"] is not a number above 0 (its default is 100)'),
+        ({"SLOW_QUERY_MS": -1}, "is not a number above 0"),
+        ({"SLOW_QUERY_MS": float("nan")}, "is not a number above 0"),
     ],
 )
 def test_what_cannot_be_right_is_said(setting: object, said: str) -> None:
@@ -71,6 +82,22 @@ def test_a_check_without_thresholds_in_the_setting_is_not_switched_off() -> None
 def test_the_first_mistake_stops_whoever_asks_for_the_setting() -> None:
     with override_settings(DBOPS={"CHECKS": 3}), pytest.raises(ConfigurationError):
         config()
+
+
+def test_what_counts_as_slow_is_the_checks_threshold_too_unless_it_has_its_own() -> None:
+    with override_settings(DBOPS={"SLOW_QUERY_MS": 250, "CHECKS": {"slow_query": {"many_calls": 7}}}):
+        assert config().thresholds["slow_query"] == {"mean_ms": 250, "many_calls": 7}
+    with override_settings(DBOPS={"SLOW_QUERY_MS": 250, "CHECKS": {"slow_query": {"mean_ms": 40}}}):
+        assert (config().thresholds["slow_query"], config().slow_query_ms) == ({"mean_ms": 40}, 250)
+    with override_settings(DBOPS={}):
+        assert (config().thresholds, config().slow_query_ms) == ({}, 100)
+
+
+def test_a_limit_of_our_own_statements_is_never_none_at_all() -> None:
+    with override_settings(DBOPS={"QUERY_TIMEOUT_S": 0.0001}):
+        assert query_timeout_ms() == 1
+    with override_settings(DBOPS={"QUERY_TIMEOUT_S": "much"}):
+        assert query_timeout_ms() == 30_000
 
 
 def test_it_needs_no_database() -> None:

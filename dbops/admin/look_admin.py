@@ -17,7 +17,7 @@ from django.utils.http import urlencode
 from dbops.admin.filters import COLUMNS, Chosen
 from dbops.admin.guard import guard
 from dbops.admin.overview import overview_of, states_of
-from dbops.conf import read
+from dbops.conf import is_enabled, read
 from dbops.history.looks import start
 from dbops.models import Finding, Look
 
@@ -59,8 +59,8 @@ class LookAdmin(LookModelAdmin):
         return False
 
     def has_start_permission(self, request: HttpRequest) -> bool:
-        """Whether somebody may have a database looked at."""
-        return self.has_view_permission(request) and request.user.has_perm("dbops.start_look")
+        """Whether somebody may have a database looked at: nobody may where dbops is switched off."""
+        return is_enabled() and self.has_view_permission(request) and request.user.has_perm("dbops.start_look")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The overview of the database that `?database=` names, narrowed to what the other parameters say."""

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dbops.collect.row_making import as_tuple, row_maker
+from dbops.conf import query_timeout_ms
 from dbops.errors import DbopsError
 from dbops.snapshot.statement_text import OWN
 
@@ -49,6 +50,7 @@ class Session:
     """Reads through `connection`, whose driver raises `error` (psycopg.Error or psycopg2.Error).
 
     The connection must be in autocommit mode and nobody else's, also afterwards: its client encoding may have changed.
+    No statement may take longer than DBOPS["QUERY_TIMEOUT_S"], whatever limit is asked for.
     """
 
     def __init__(
@@ -61,9 +63,10 @@ class Session:
     ) -> None:
         self._connection = connection
         self._error = error
-        self._statement_timeout_ms = statement_timeout_ms
+        self._most_ms = query_timeout_ms()
+        self._statement_timeout_ms = self._capped(statement_timeout_ms)
         self._grace_ms = grace_ms
-        self._limit(statement_timeout_ms)
+        self._limit(self._statement_timeout_ms)
         self._recode = False
         self._gave_up = False
 
@@ -92,7 +95,7 @@ class Session:
             ConnectionLostError: the server went away, or stopped answering.
             LookError: the server refused.
         """
-        timeout_ms = statement_timeout_ms or self._statement_timeout_ms
+        timeout_ms = self._capped(statement_timeout_ms or self._statement_timeout_ms)
         self._limit(timeout_ms)
         encoding = self._fetch("SHOW server_encoding")[0][0]
         if encoding in {"SQL_ASCII", b"SQL_ASCII"}:
@@ -136,6 +139,9 @@ class Session:
         if row is not None:
             return list(map(row_maker(row, names), found))
         return [dict(zip(names, map(as_tuple, values), strict=True)) for values in found]
+
+    def _capped(self, timeout_ms: int) -> int:
+        return min(timeout_ms, self._most_ms)
 
     def _limit(self, statement_timeout_ms: int) -> None:
         self._deadline_s = (statement_timeout_ms + self._grace_ms) / 1000

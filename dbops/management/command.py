@@ -22,6 +22,7 @@ from django.core.management.base import (
 )
 from django.db import connections
 
+from dbops.conf import config
 from dbops.errors import DbopsError
 from dbops.management.interruption import ended_by_ctrl_c
 from dbops.management.surface import Surface
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MORE: Final = re.compile(r"-v+")
+_SWITCHED_OFF: Final = (
+    'dbops is switched off here: DBOPS["ENABLED"] is False\n'
+    "HINT: the reference project takes it from DB_OPTIMIZATION_ENABLED"
+)
 _VERBOSITY: Final = "how much to say: -v (2) and -vv (3) for more, 0 for the least (default: 1)"
 
 
@@ -65,6 +70,8 @@ class DbopsCommand(BaseCommand):
 
     #: Shown by `--help`: a command line, and what it is for.
     examples: ClassVar[tuple[tuple[str, str], ...]] = ()
+    #: Whether it keeps or advises something, and so does nothing where DBOPS["ENABLED"] is False.
+    needs_advice: ClassVar[bool] = False
     requires_system_checks = []
     exit_code = Exit.FINE
 
@@ -74,7 +81,14 @@ class DbopsCommand(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         self.surface = Surface.of(self.stdout, no_color=options["no_color"], force_color=options["force_color"])
-        self.exit_code = self.run(**options)
+        if self.needs_advice and not config().enabled:
+            self.exit_code = self.switched_off(**options)
+        else:
+            self.exit_code = self.run(**options)
+
+    def switched_off(self, **options: Any) -> Exit:
+        """Say that dbops is switched off: whoever asked for advice must not take its absence for a good sign."""
+        return self.complain(_SWITCHED_OFF)
 
     def complain(self, error: Exception | str) -> Exit:
         """Write what went wrong to standard error, the first line after the command's name; return the exit code."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from django.test import override_settings
 
 from dbops.collect.postgres import collect
 from dbops.collect.session import ConnectionLostError, LookError, Session
@@ -50,6 +51,15 @@ class LostInMidStatement:
 
     def close(self) -> None:
         """Only the cursor's: the connection is closed already."""
+
+
+def test_a_setting_lowers_the_limits_of_our_statements_and_raises_none(database: Database) -> None:
+    for timeout_s, limits in ((2, ("2s", "2s")), (20, ("5s", "20s")), (90, ("5s", "1min"))):
+        with override_settings(DBOPS={"QUERY_TIMEOUT_S": timeout_s}):
+            session = Session(database.connect(), psycopg.Error)
+        for asked_ms, limit in zip((None, 60_000), limits, strict=True):
+            with session.transaction(statement_timeout_ms=asked_ms):
+                assert session.read("SHOW statement_timeout") == [{"statement_timeout": limit}]
 
 
 def test_a_deadline_never_cuts_a_socket_that_took_over_the_descriptors_number() -> None:

@@ -133,6 +133,12 @@ def test_production_does_what_it_is_told(run_python: RunPython) -> None:
     }
 
 
+def test_what_dbops_can_be_told(run_python: RunPython) -> None:
+    told = {"DB_OPTIMIZATION_ENABLED": "no", "DB_QUERY_TIMEOUT": "1.5", "DB_MAX_QUERY_TIME": "250"}
+    shown = show(run_python, "DBOPS", **PRODUCTION, **told)["DBOPS"]
+    assert shown == {"ENABLED": False, "QUERY_TIMEOUT_S": 1.5, "SLOW_QUERY_MS": 250, "HEALTH_TOKEN": None}
+
+
 def test_the_cache_without_a_server_is_in_files_that_all_processes_share(run_python: RunPython) -> None:
     cache = show(run_python, "CACHES", **PRODUCTION)["CACHES"]["default"]
     assert cache["BACKEND"].endswith("FileBasedCache")

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import load_command_class
 from django.core.management.base import CommandError
+from django.test import override_settings
 
 from dbops.errors import ConfigurationError, DbopsError
 from dbops.management.command import DbopsCommand, Exit
@@ -40,6 +42,8 @@ class Echo(DbopsCommand):
         return self.end
 
 
+OFF = """dbops is switched off here: DBOPS["ENABLED"] is False
+HINT: the reference project takes it from DB_OPTIMIZATION_ENABLED"""
 NAME = __name__.rpartition(".")[2]
 
 
@@ -51,6 +55,23 @@ def test_the_process_ends_with_the_code_that_the_command_gives(dbanalyze: Runner
     ended = dbanalyze.command(Echo(code))
 
     assert (ended.code, ended.out, ended.err) == (int(code), "done\n", "")
+
+
+def test_where_dbops_is_switched_off_a_command_that_advises_says_so_and_fails(dbanalyze: Runner) -> None:
+    advising = Echo()
+    advising.needs_advice = True  # type: ignore[misc]  # a subclass would say it of its class
+    for command, ended in ((advising, (2, "", f"{NAME}: {OFF}\n")), (Echo(), (0, "done\n", ""))):
+        with override_settings(DBOPS={"ENABLED": False}):
+            found = dbanalyze.command(command)
+        assert (found.code, found.out, found.err) == ended
+    assert dbanalyze.command(advising).out == "done\n"
+
+
+@pytest.mark.parametrize("name", ["dbanalyze", "dbqueries"])
+def test_the_commands_that_advise_are_switched_off_with_dbops(dbanalyze: Runner, name: str) -> None:
+    with override_settings(DBOPS={"ENABLED": False}):
+        found = dbanalyze.command(load_command_class("dbops", name))
+    assert (found.code, found.out, found.err) == (2, "", f"{name}: {OFF}\n")
 
 
 def test_the_codes_are_those_that_were_promised() -> None:

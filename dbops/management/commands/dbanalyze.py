@@ -47,6 +47,8 @@ class Command(DbopsCommand):
         ("manage.py dbanalyze --explain redundant_index", "what a check looks for, why, and how to mend it"),
     )
 
+    needs_advice = True
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("app_labels", metavar="APP_LABEL", nargs="*", help="only the findings of these apps")
         parser.add_argument("--database", metavar="ALIAS", action="append", default=[], help="repeatable")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,7 @@ from dbops.errors import DbopsError, UsageError
 from dbops.findings.statement_ranking import By
 from dbops.management.command import DbopsCommand, Exit
 from dbops.management.dsn import read_dsn
+from dbops.management.moments import moment
 from dbops.management.names import check_aliases, refuse_together
 from dbops.management.progress import shown_progress
 from dbops.management.statement_look import UnknownStatementError, Wanted, look
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
     from dbops.findings.statement_ranking import StatementReport
 
-_SPAN: Final = re.compile(r"(\d{1,6})\s*(min|m|h|d|w)")
-_UNITS: Final = {"min": "minutes", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LARGEST: Final = 2**63
 
 
@@ -46,6 +45,8 @@ class Command(DbopsCommand):
         ("manage.py dbqueries --dsn postgresql://me@db.example/shop --format json", "any database, for a program"),
     )
 
+    needs_advice = True
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--database", metavar="ALIAS", action="append", default=[], help="repeatable")
         parser.add_argument("--dsn", help="any database: a DSN without password, - for standard input, or DBOPS_DSN")
@@ -53,8 +54,7 @@ class Command(DbopsCommand):
         parser.add_argument(
             "--since",
             metavar="TIME",
-            type=_since,
-            help="when the window begins: 90min, 24h, 7d, 2w ago, or an ISO time (default: 24h, of what was kept)",
+            help="when the window begins: 24h, 7d, 2026-11-30T18:00 (default: 24h, of what was kept)",
         )
         parser.add_argument("--limit", metavar="N", type=_count, default=10, help="so many statements (default: 10)")
         parser.add_argument("--query", metavar="QUERYID", type=_query_id, help="one statement in full")
@@ -116,7 +116,7 @@ def _wanted(options: Mapping[str, Any]) -> Wanted:
     return Wanted(
         by=By(options["by"]),
         limit=options["limit"],
-        since=options["since"],
+        since=moment(options["since"], now=datetime.now(UTC)) if options["since"] else None,
         query_id=options["query"] if options["explain"] is None else options["explain"],
         has_plan=options["explain"] is not None,
     )
@@ -137,22 +137,6 @@ def _targets(
     if dsn is not None:
         return {"the database of the DSN": (None, partial(connect_dsn, dsn))}
     return {alias: (alias, partial(connect_alias, alias)) for alias in options["database"] or config().databases}
-
-
-def _since(text: str) -> datetime:
-    """Read how long ago, or a moment; one without a time zone is in UTC."""
-    now = datetime.now(UTC)
-    span = _SPAN.fullmatch(text.strip())
-    try:
-        moment = now - timedelta(**{_UNITS[span[2]]: int(span[1])}) if span else datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        message = f"{text!r} is neither a time ago (90min, 24h, 7d, 2w) nor an ISO time (2026-01-31T12:00)"
-        raise argparse.ArgumentTypeError(message) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if moment >= now:
-        message = f"{text!r} is not in the past"
-        raise argparse.ArgumentTypeError(message)
-    return moment
 
 
 def _count(text: str) -> int:
