@@ -13,33 +13,29 @@ their page, which no index is to blame for, and the confidence is low.
 How to fix: if the index serves few queries, drop it in the model. Or move the column that changes to a table of its
 own, or write it more seldom (not at each request). If its queries are worth it, ignore the finding with that reason.
 
-Not reported: tables with fewer than 10,000 updates in the window, or half of them HOT; where half of the others found
-no room on their page (fillfactor helps there); indexes that are unique, uphold a constraint, identify replicated rows,
-are clustered on, or by which a foreign key is looked up, and columns that are in one of these too; BRIN from
-PostgreSQL 16 on, which blocks nothing.
+Not reported: tables with fewer than 10,000 updates in the window, or half of them HOT; BRIN from PostgreSQL 16 on,
+which blocks nothing. cold_updates speaks, of the table, where half of the others found no room on their page
+(fillfactor helps there), and where the index has to stay: one that is unique, upholds a constraint, identifies
+replicated rows, is clustered on, or by which a foreign key is looked up, and columns that are in one of these too.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from dbops.findings.finding import Basis, Confidence, Finding, Kind, Location, Severity, Tag, Target, Unseen
 from dbops.snapshot.amounts import format_count, listed
-from dbops.snapshot.foreign_key_covers import ForeignKeyCovers
+from dbops.snapshot.hot_blockers import HotBlockers
 from dbops.snapshot.index_window import IndexWindow
-from dbops.snapshot.query_indexes import query_indexes
-from dbops.snapshot.update_targets import update_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from dbops.snapshot.activity_rows import StatementActivity, TableActivity, Window
-    from dbops.snapshot.rows import Index, Server, Table
+    from dbops.snapshot.rows import Index, Server
     from dbops.snapshot.schema import Schema
 
 TAG = Tag.LIVE
-#: From that version on BRIN indexes are left out when it is decided whether an update is HOT.
-_BRIN_IS_HOT: Final = 16
 
 
 def check(
@@ -59,14 +55,9 @@ def check(
     if any(row.updates is None for row in table_activity):
         yield Unseen("indexes", "updates are counted on the primary alone: look there")
         return
-    activity, covers = IndexWindow(schema, table_activity), ForeignKeyCovers(schema)
-    statements = _updates(schema, statement_activity)
-    has_hot_brin = server[0].major >= _BRIN_IS_HOT
-    candidates: dict[int, list[Index]] = {}
-    for index in query_indexes(schema):
-        if not (has_hot_brin and index.method == "brin") and not covers.covers(index):
-            candidates.setdefault(index.table_oid, []).append(index)
-    for oid, indexes in candidates.items():
+    activity = IndexWindow(schema, table_activity)
+    blockers = HotBlockers(schema, statement_activity, major=server[0].major, all_columns_ratio=all_columns_ratio)
+    for oid in blockers.droppable():
         table = schema.tables[oid]
         updates, cold = activity.total(table, "updates"), activity.cold_updates(table)
         newpage = activity.total(table, "newpage_updates")
@@ -74,55 +65,17 @@ def check(
             continue
         if newpage is not None and newpage >= newpage_ratio * cold:
             continue
-        held = {
-            number
-            for index in schema.indexes_of(oid)
-            if index not in indexes and not (has_hot_brin and index.method == "brin")
-            for number in index.columns
-        }
-        most = all_columns_ratio * len(_settable(schema, table))
-        own = statements.get(oid, [])
-        telling = [(columns, rows) for columns, rows in own if len(columns) < most]
-        total = max(updates, sum(rows for _, rows in own))
-        if sum(rows for _, rows in telling) < change_ratio * total:
+        found = blockers.often_set(table, updates, change_ratio=change_ratio)
+        if found is None:
             yield Unseen(table.qualified_name, "which columns most of its updates change is not known")
-            continue
-        for index in indexes:
-            setting = [(columns & {*index.columns}, rows) for columns, rows in telling if not columns & held]
-            counts = {
-                number: sum(rows for columns, rows in setting if number in columns) / total for number in index.columns
-            }
-            often = {number: ratio for number, ratio in counts.items() if number and ratio >= change_ratio}
-            if often:
-                yield _finding(schema, index, often, updates, cold, newpage, window[0].hours, many_updates)
-
-
-def _updates(schema: Schema, activity: Iterable[StatementActivity]) -> dict[int, list[tuple[set[int], int]]]:
-    """Return the columns that each UPDATE sets and the rows it changed, by the topmost table."""
-    found: dict[int, list[tuple[set[int], int]]] = {}
-    for statement in activity:
-        target = update_target(statement.text) if statement.text else None
-        if target is None:
-            continue
-        table = schema.resolve(f'{target.schema}"."{target.table}' if target.schema else target.table)
-        if table is not None:
-            root = schema.root(table)
-            columns = (schema.column_named(root.oid, name) for name in target.columns)
-            numbers = {column.number for column in columns if column is not None}
-            found.setdefault(root.oid, []).append((numbers, statement.rows))
-    return found
-
-
-def _settable(schema: Schema, table: Table) -> list[int]:
-    """Return the columns that are not in the primary key and not generated."""
-    keys = {number for index in schema.indexes_of(table.oid) if index.is_primary for number in index.keys}
-    return [one.number for one in schema.columns_of(table.oid) if one.number not in keys and not one.generated]
+        for index, often in found or ():
+            yield _finding(schema, index, often, updates, cold, newpage, window[0].hours, many_updates)
 
 
 def _finding(
     schema: Schema,
     index: Index,
-    often: dict[int, float],
+    often: Mapping[int, float],
     updates: int,
     cold: int,
     newpage: int | None,
