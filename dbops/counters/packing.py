@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dbops.snapshot.snapshot import SECTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 #: What tells the rows of a kept section apart; no field where there is only one row.
 KEPT: Final[Mapping[str, tuple[str, ...]]] = {
@@ -59,6 +59,7 @@ def pack(section: str, rows: Sequence[Any], earlier: Sequence[Any] | None = None
             differences.append([_difference(old, value) for old, value in zip(before[place], values, strict=True)])
     changed = sorted(zip(places, differences, strict=True), key=itemgetter(0))
     document = {
+        "fields": list(_fields(section)),
         "places": _steps([place for place, _ in changed]),
         "differences": _columns([difference for _, difference in changed]),
         "new": _columns(new),
@@ -70,14 +71,15 @@ def pack(section: str, rows: Sequence[Any], earlier: Sequence[Any] | None = None
 def unpack(section: str, packed: bytes, earlier: Sequence[Any] = ()) -> tuple[Any, ...]:
     """Return the rows that `pack` was given, which was given `earlier` too."""
     document = json.loads(zlib.decompress(packed))
-    gone = set(_sums(document["gone"]))
+    names, gone = document["fields"], set(_sums(document["gone"]))
     changed = dict(zip(_sums(document["places"]), _rows(document["differences"]), strict=True))
-    rows = [
-        _row(section, list(map(_changed, _values(section, row), changed[place]))) if place in changed else row
-        for place, row in enumerate(earlier)
-        if place not in gone
-    ]
-    return (*rows, *(_row(section, values) for values in _rows(document["new"])))
+    rows = []
+    for place, row in enumerate(earlier):
+        if place in changed:
+            rows.append(_row(section, names, map(_changed, _values(section, row, names), changed[place])))
+        elif place not in gone:
+            rows.append(row)
+    return (*rows, *(_row(section, names, values) for values in _rows(document["new"])))
 
 
 def join(parts: Mapping[str, bytes]) -> bytes:
@@ -101,8 +103,13 @@ def _key_of(section: str) -> Callable[[Any], Any]:
     return attrgetter(*names) if names else lambda _row: ()
 
 
-def _values(section: str, row: Any) -> list[Any]:
-    return [_written(getattr(row, one.name)) for one in fields(SECTIONS[section])]
+def _fields(section: str) -> dict[str, str]:
+    """Return the types of a row's fields by their names."""
+    return {one.name: str(one.type) for one in fields(SECTIONS[section])}
+
+
+def _values(section: str, row: Any, names: Iterable[str] | None = None) -> list[Any]:
+    return [_written(getattr(row, name, None)) for name in names or _fields(section)]
 
 
 def _written(value: Any) -> Any:
@@ -113,11 +120,10 @@ def _written(value: Any) -> Any:
     return value
 
 
-def _row(section: str, values: Sequence[Any]) -> Any:
-    kind = SECTIONS[section]
-    return kind(
-        **{one.name: _read(str(one.type), value) for one, value in zip(fields(kind), values, strict=True)},
-    )
+def _row(section: str, names: Iterable[str], values: Iterable[Any]) -> Any:
+    """Return a row of values by their names; what an older version did not keep yet is None."""
+    found = dict(zip(names, values, strict=True))
+    return SECTIONS[section](**{name: _read(type_, found.get(name)) for name, type_ in _fields(section).items()})
 
 
 def _read(type_: str, value: Any) -> Any:
@@ -144,7 +150,7 @@ def _difference(old: Any, value: Any) -> Any:
 def _changed(old: Any, by: Any) -> Any:
     if isinstance(by, list):
         return by[0] if by else old
-    return old + by
+    return None if old is None else old + by  # None: a field that there is no more
 
 
 def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:

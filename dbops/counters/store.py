@@ -14,6 +14,7 @@ from dbops.models import Counters, Statement
 from dbops.snapshot.counter_rows import StatementText
 from dbops.snapshot.deltas import Epoch, epoch_of, statement_epoch_of
 from dbops.snapshot.snapshot import Unavailable
+from dbops.snapshot.statement_text import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,8 +45,8 @@ def limited(*, write: bool = False) -> Iterator[str]:
     with transaction.atomic(using=alias):
         with connections[alias].cursor() as cursor:
             if connections[alias].vendor == "postgresql":
-                cursor.execute(f"SET LOCAL statement_timeout = {_TIMEOUT_MS}")
-                cursor.execute(f"SET LOCAL lock_timeout = {_TIMEOUT_MS}")
+                cursor.execute(f"SET LOCAL statement_timeout = {_TIMEOUT_MS}\n{OWN}")
+                cursor.execute(f"SET LOCAL lock_timeout = {_TIMEOUT_MS}\n{OWN}")
         yield alias
 
 
