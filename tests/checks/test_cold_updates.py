@@ -80,7 +80,7 @@ def test_the_room_lacks() -> None:
 
 def test_the_fix_as_a_migration_operation() -> None:
     with registry() as isolated:
-        model = a_model("Task", name=models.TextField())
+        model = a_model("Task", note=models.TextField())
         found = finding(table=a_table(name="ownership_task"), text=None)
         assert found.fix is not None
         assert found.location is not None
