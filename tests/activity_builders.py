@@ -96,19 +96,19 @@ def a_database_activity(**values: Any) -> tuple[DatabaseActivity]:
     return (replace(DATABASE_ACTIVITY, **values),)
 
 
-def a_growth(subject: str = "sequence", *, per_day: float = 1, days: float = 10, **values: Any) -> Growth:
-    """A sequence (oid 500) that has grown by `per_day` for `days` until noon, to that much in all."""
-    values = {
+def a_growth(
+    subject: str = "sequence", *, per_day: float = 1, days: float = 28, to: int | None = None, **values: Any
+) -> Growth:
+    """A sequence (oid 500) that has grown by `per_day` for `days` until noon, to `to`; seen five times on its way."""
+    grown = round(per_day * days)
+    began = 0 if to is None else to - grown
+    given = {
         "oid": 500 if subject == "sequence" else 0,
-        "column": 0,
-        "place": "",
-        "started_at": NOON - timedelta(days=days),
-        "ended_at": NOON,
-        "started_value": 0,
-        "ended_value": round(per_day * days),
+        "moments": tuple(NOON - timedelta(days=days * left / 4) for left in (4, 3, 2, 1, 0)),
+        "values": tuple(began + grown * quarters // 4 for quarters in range(5)),
         **values,
     }
-    return Growth(subject=subject, **values)
+    return Growth(subject=subject, **given)
 
 
 def a_tracking(**values: Any) -> tuple[StatementTracking]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dbops.analysis.registry import checks
 from dbops.findings.finding import Finding, Tag, Unseen
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dbops.snapshot.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
+#: Sections that let a check look ahead: without them it sees all there is now, and nothing was left out.
+_OF_THE_FUTURE: Final = frozenset({"growth"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ def _run(
 
 def _unread(snapshot: Snapshot, name: str) -> list[str]:
     """Return why a section that was to be read could not be, as a list of one reason; an empty one if it was."""
-    section = snapshot.sections.get(name)
+    section = snapshot.sections.get(name) if name not in _OF_THE_FUTURE else None
     return [section.reason] if isinstance(section, Unavailable) else []
 
 

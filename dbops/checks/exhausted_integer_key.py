@@ -4,6 +4,9 @@ A smallint ends at 32,767 and an integer at 2,147,483,647. When the keys of a ta
 fails, and goes on failing. Half of the way is a good moment to begin: a large table is widened in many steps over
 days, and so is every column that refers to its key.
 
+With a history of some weeks (manage.py dbsnapshot) it is told how many days are left at the pace that was kept up, and
+a key with room for less than half a year is reported however little of its type is used.
+
 How to fix:
 
 ALTER COLUMN … TYPE bigint rewrites its table, and so does the same change of every column that refers to it by a
@@ -22,11 +25,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dbops.findings.finding import Basis, Confidence, Finding, Kind, Location, Severity, Tag, Target, Unseen
+from dbops.findings.filling import Limits
+from dbops.findings.finding import Confidence, Finding, Kind, Location, Severity, Tag, Target, Unseen
 from dbops.findings.type_changes import Feeds, change_types, is_narrower
 from dbops.snapshot.amounts import format_count, plural
+from dbops.snapshot.forecast import Forecast, by_subject, forecast
 from dbops.snapshot.integer_keys import narrow_keys
 from dbops.snapshot.key_columns import declared, referring
 from dbops.snapshot.rows import SequenceKey
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from dbops.snapshot import rows
+    from dbops.snapshot.activity_rows import Growth
     from dbops.snapshot.key_columns import TableColumn
     from dbops.snapshot.key_rows import KeyRange
     from dbops.snapshot.schema import Schema
@@ -45,17 +51,16 @@ TAG = Tag.LIVE
 
 #: The oid of a table and the number of a column.
 _Place: TypeAlias = tuple[int, int]
-#: From here on it is a red condition, which caps the score.
-_RED_RATIO: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class _Feed:
-    """A sequence that feeds a key, and where it stands."""
+    """A sequence that feeds a key, where it stands, and how it has grown."""
 
     sequence: rows.Sequence
     last_value: int
     is_called: bool
+    growth: Growth | None
 
     @property
     def sign(self) -> int:
@@ -64,11 +69,17 @@ class _Feed:
     def room(self, limit: int) -> Room:
         return room(self.sequence, self.last_value, limit=limit, is_called=self.is_called)
 
-    def is_told_elsewhere(self, limit: int, ratio: float) -> bool:
+    def ahead(self, limit: int) -> Forecast | None:
+        return forecast(self.growth, self.room(limit).remaining, step=self.sequence.increment)
+
+    def is_told_elsewhere(self, limit: int, ratio: float, days: float) -> bool:
         """Whether exhausted_sequence tells of it, where the column that it feeds ends at `limit`."""
         end = min(self.sign * own_end(self.sequence), self.sign * limit) * self.sign
         is_endless = self.sequence.cycles and end != limit
-        return self.sequence.extension is None and not is_endless and self.room(end).used_ratio >= ratio
+        if self.sequence.extension is not None or is_endless:
+            return False
+        ahead = self.ahead(end)
+        return self.room(end).used_ratio >= ratio or (ahead is not None and ahead.is_within(days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,7 @@ class _Fill:
     limit: int
     used_ratio: float
     is_leap: bool = False
+    ahead: Forecast | None = None
 
 
 def check(
@@ -87,28 +99,45 @@ def check(
     sequence_values: tuple[rows.SequenceValue, ...],
     sequence_keys: tuple[rows.SequenceKey, ...],
     key_ranges: tuple[KeyRange, ...],
+    growth: tuple[Growth, ...] | None = None,
     *,
     used_ratio: float = 0.5,  # leaves time to widen a large table without an outage
     critical_ratio: float = 0.75,  # a table that grows faster with its site is there sooner than its past says
     sequence_ratio: float = 0.75,  # from here on exhausted_sequence tells of a key that a sequence feeds
+    days_left: float = 180,  # so long it may take to plan the widening of a large table and to do it step by step
+    critical_days_left: float = 30,  # so long the steps alone may take
+    sequence_days_left: float = 180,  # with less, exhausted_sequence tells of a key that a sequence feeds
     leap_ratio: float = 0.01,  # fewer rows than this share of the outermost key: it was not reached by counting
 ) -> Iterator[Finding | Unseen]:
-    feeding, wider = _feeding(schema, sequences, sequence_values), Feeds(schema, sequences)
+    limits = Limits(
+        used_ratio=used_ratio,
+        critical_ratio=critical_ratio,
+        days_left=days_left,
+        critical_days_left=critical_days_left,
+    )
+    grown = by_subject(growth)
+    feeding, wider = _feeding(schema, sequences, sequence_values, grown), Feeds(schema, sequences)
     keys, unseen = _outermost(schema, sequence_keys, key_ranges)
     for column in narrow_keys(schema):
         place = (column.table.oid, column.column.number)
         feeds, found = feeding[place], keys[place]
         if not feeds and not found and place in unseen:
             yield Unseen(column.table.qualified_name, unseen[place])
-        fills = [*_by_sequence(column, feeds), *_by_keys(schema, column, feeds, found, leap_ratio)]
-        full = [fill for fill in fills if fill.used_ratio >= used_ratio]
-        worst = max(full, key=lambda fill: (not fill.is_leap, fill.used_ratio), default=None)
-        if worst is not None and not any(feed.is_told_elsewhere(worst.limit, sequence_ratio) for feed in feeds):
-            yield _finding(schema, column, worst, wider, critical_ratio)
+        pace = None if feeds else grown.get(("key", *place, ""))
+        fills = [*_by_sequence(column, feeds), *_by_keys(schema, column, feeds, found, pace, leap_ratio)]
+        full = [(fill, judged) for fill in fills if (judged := limits.judged(fill.used_ratio, fill.ahead))]
+        if not full:
+            continue
+        worst, judged = max(full, key=lambda one: (not one[0].is_leap, one[1]["severity"].rank, one[0].used_ratio))
+        if not any(feed.is_told_elsewhere(worst.limit, sequence_ratio, sequence_days_left) for feed in feeds):
+            yield _finding(schema, column, worst, wider, judged)
 
 
 def _feeding(
-    schema: Schema, sequences: Iterable[rows.Sequence], values: Iterable[rows.SequenceValue]
+    schema: Schema,
+    sequences: Iterable[rows.Sequence],
+    values: Iterable[rows.SequenceValue],
+    grown: Mapping[tuple[str, int, int, str], Growth],
 ) -> Mapping[_Place, list[_Feed]]:
     """Return the sequences that feed each column, as far as it is known where they stand."""
     known = {value.sequence_oid: value for value in values}
@@ -118,7 +147,8 @@ def _feeding(
         if value is None or value.last_value is None or value.is_called is None:
             continue
         for place in {_place(schema, table_oid, number) for table_oid, number in sequence.used_by}:
-            found[place].append(_Feed(sequence, value.last_value, value.is_called))
+            pace = grown.get(("sequence", sequence.oid, 0, ""))
+            found[place].append(_Feed(sequence, value.last_value, value.is_called, pace))
     return found
 
 
@@ -148,13 +178,18 @@ def _by_sequence(column: TableColumn, feeds: Sequence[_Feed]) -> Iterator[_Fill]
     for feed in feeds:
         limit = type_end(column.column.base_type, feed.sign)
         if limit is not None:
-            yield _Fill(feed.last_value, limit, feed.room(limit).used_ratio)
+            yield _Fill(feed.last_value, limit, feed.room(limit).used_ratio, ahead=feed.ahead(limit))
 
 
 def _by_keys(
-    schema: Schema, column: TableColumn, feeds: Sequence[_Feed], found: Sequence[int], leap_ratio: float
+    schema: Schema,
+    column: TableColumn,
+    feeds: Sequence[_Feed],
+    found: Sequence[int],
+    pace: Growth | None,
+    leap_ratio: float,
 ) -> Iterator[_Fill]:
-    """How full the column is by the keys that are there.
+    """How full the column is by the keys that are there; `pace` is the largest one's.
 
     They say nothing where a sequence was sent to the other half of the type, to win time: the full half lies behind.
     """
@@ -165,32 +200,33 @@ def _by_keys(
         limit = type_end(column.column.base_type, key)
         if limit is not None:
             is_leap = row_count is not None and row_count < leap_ratio * abs(key)
-            yield _Fill(key, limit, key / limit, is_leap)
+            is_growing = pace is not None and key == pace.values[-1] and not is_leap
+            yield _Fill(key, limit, key / limit, is_leap, forecast(pace, limit - key) if is_growing else None)
 
 
-def _finding(schema: Schema, column: TableColumn, fill: _Fill, feeds: Feeds, critical_ratio: float) -> Finding:
+def _finding(schema: Schema, column: TableColumn, fill: _Fill, feeds: Feeds, judged: dict[str, Any]) -> Finding:
     others = referring(schema, [column])
     narrow = [column, *(other for other in others if is_narrower(other.column.base_type, "bigint"))]
     changes = dict.fromkeys(narrow, "bigint")
-    severity = Severity.CRITICAL if fill.used_ratio >= critical_ratio else Severity.WARNING
-    is_counted = schema.rows_of(column.table) is not None
+    if fill.is_leap:
+        judged = {**judged, "severity": Severity.INFO, "confidence": Confidence.LOW, "is_red": False}
+    elif schema.rows_of(column.table) is None:
+        judged = {**judged, "confidence": Confidence.MEDIUM}
     return Finding(
         target=Target(Kind.COLUMN, column.name),
         message=_message(column, fill, others),
-        severity=Severity.INFO if fill.is_leap else severity,
-        confidence=Confidence.LOW if fill.is_leap else Confidence.HIGH if is_counted else Confidence.MEDIUM,
-        basis=Basis.MEASURED,
         evidence={
             "extreme_key": fill.key,
             "limit": fill.limit,
             "limited_by": column.column.base_type,
             "used_ratio": round(fill.used_ratio, 4),
             "referring_columns": len(others),
+            **(fill.ahead.evidence("rows_per_day") if fill.ahead else {}),
         },
         fix=change_types(schema, changes, feeds.following(changes)),
         location=Location(table_oid=column.table.oid, columns=(column.column.name,)),
         rolled_up=tuple(other.name for other in narrow[1:]),
-        is_red=fill.used_ratio >= _RED_RATIO and not fill.is_leap,
+        **judged,
     )
 
 
@@ -206,6 +242,8 @@ def _message(column: TableColumn, fill: _Fill, others: Sequence[TableColumn]) ->
         )
     message = f"{used} of its {type_} is used ({numbers}); when it is full, every INSERT into "
     message += f"{column.table.qualified_name} fails."
+    if fill.ahead and fill.key != fill.limit:
+        message += fill.ahead.words()
     if len(others) == 1:
         message += " 1 column refers to the key by a foreign key."
     elif others:

@@ -6,6 +6,10 @@ of the sequence's own (its type, or a MAXVALUE) and that of every column that ta
 ends at 2,147,483,647, a smallint at 32,767; a sequence also loses the values of INSERTs that failed or were rolled
 back.
 
+With a history of some weeks (manage.py dbsnapshot) it is told how many days are left at the pace that was kept up, and
+a sequence with room for less than half a year is reported however little of it is used. A load on a few days is no
+pace, and no pace is relied on for longer than seven times as long as it was measured.
+
 How to fix:
 
 Where only the sequence is too narrow, ALTER SEQUENCE … AS bigint (or NO MAXVALUE) is all, and takes a moment.
@@ -38,10 +42,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from dbops.findings.changes import Statements
-from dbops.findings.finding import Basis, Finding, Kind, Location, Severity, Tag, Target, Unseen
+from dbops.findings.filling import Limits
+from dbops.findings.finding import Finding, Kind, Location, Tag, Target, Unseen
 from dbops.findings.sequence_fixes import catch_up, put_back
 from dbops.findings.type_changes import Feeds, change_types, is_narrower
 from dbops.snapshot.amounts import format_count, plural
+from dbops.snapshot.forecast import by_subject, forecast
 from dbops.snapshot.key_columns import TableColumn, declared, is_unique_alone, referring
 from dbops.snapshot.sequence_facts import own_end, room, type_end
 
@@ -49,6 +55,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dbops.findings.fix import Fix
+    from dbops.snapshot.activity_rows import Growth
+    from dbops.snapshot.forecast import Forecast
     from dbops.snapshot.rows import Sequence, SequenceKey, SequenceValue
     from dbops.snapshot.schema import Schema
     from dbops.snapshot.sequence_facts import Room
@@ -56,8 +64,6 @@ if TYPE_CHECKING:
 TAG = Tag.LIVE
 FOR_HEALTH = True
 
-#: From here on it is a red condition, which caps the score.
-_RED_RATIO: Final = 0.95
 #: Keys that go so far into the other half of a type were counted there: behind them there is little to go on with.
 _HALF_TAKEN_RATIO: Final = 0.5
 
@@ -154,10 +160,20 @@ def check(
     sequences: tuple[Sequence, ...],
     sequence_values: tuple[SequenceValue, ...],
     sequence_keys: tuple[SequenceKey, ...] | None = None,
+    growth: tuple[Growth, ...] | None = None,
     *,
     used_ratio: float = 0.75,  # leaves time to plan the migration of a large table
     critical_ratio: float = 0.90,  # a busy table may be days from the end
+    days_left: float = 180,  # so long it may take to plan that migration and to widen a large table step by step
+    critical_days_left: float = 30,  # so long the steps alone may take
 ) -> Iterator[Finding | Unseen]:
+    limits = Limits(
+        used_ratio=used_ratio,
+        critical_ratio=critical_ratio,
+        days_left=days_left,
+        critical_days_left=critical_days_left,
+    )
+    grown = by_subject(growth)
     values = {value.sequence_oid: value for value in sequence_values}
     feeds = Feeds(schema, sequences)
     keys: dict[int, list[SequenceKey]] = defaultdict(list)
@@ -179,24 +195,25 @@ def check(
                 yield unseen
             way = replace(way, taken=_taken(way, keys[sequence.oid]))
         left = way.room(value.last_value, is_called=value.is_called)
-        if left.used_ratio < used_ratio:
+        ahead = forecast(grown.get(("sequence", sequence.oid, 0, "")), left.remaining, step=sequence.increment)
+        judged = limits.judged(left.used_ratio, ahead)
+        if judged is None:
             continue
         place = way.narrowest or (fed[0] if fed else None)
         yield Finding(
             target=Target(Kind.SEQUENCE, sequence.qualified_name),
-            message=_message(way, left, value.last_value),
-            severity=Severity.CRITICAL if left.used_ratio >= critical_ratio else Severity.WARNING,
-            basis=Basis.MEASURED,
+            message=_message(way, left, value.last_value, ahead),
             evidence={
                 "last_value": value.last_value,
                 "limit": way.limit,
                 "limited_by": way.limited_by,
                 "remaining": left.remaining,
                 "used_ratio": round(left.used_ratio, 4),
+                **(ahead.evidence("rows_per_day") if ahead else {}),
             },
             fix=_fix(way, value.last_value, feeds, is_called=value.is_called, enough_ratio=used_ratio),
             location=Location(table_oid=place.table.oid, columns=(place.column.name,)) if place else None,
-            is_red=left.used_ratio >= _RED_RATIO,
+            **judged,
         )
 
 
@@ -230,7 +247,7 @@ def _taken(way: _Way, keys: Iterable[SequenceKey]) -> _Taken | None:
     return _Taken(first=way.sign * first, last=way.sign * last)
 
 
-def _message(way: _Way, left: Room, last_value: int) -> str:
+def _message(way: _Way, left: Room, last_value: int, ahead: Forecast | None) -> str:
     joint = "on the way to" if way.sequence.increment < 0 or last_value < 0 else "of"
     numbers = f"{format_count(last_value)} {joint} {format_count(way.taken.first if way.taken else way.limit)}"
     tables = " and ".join(dict.fromkeys(column.table.qualified_name for column in way.fed))
@@ -246,6 +263,8 @@ def _message(way: _Way, left: Room, last_value: int) -> str:
         # Rounded down, so that it does not read 100 % while there is something left.
         what = f"its {way.limited_by}" if way.limited_by == way.bound else way.limited_by
         message = f"{int(left.used_ratio * 100)} % of {what} is used ({numbers}); when it is full, {fails}."
+    if ahead and left.remaining:
+        message += ahead.words()
     references = len(way.referring) if way.narrowest else 0
     if references == 1:
         message += " 1 column refers to the key by a foreign key."

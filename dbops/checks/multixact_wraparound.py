@@ -7,6 +7,10 @@ every statement that would need one. VACUUM takes those that are no longer neede
 to from an age of 400 million on (autovacuum_multixact_freeze_max_age), and from vacuum_multixact_failsafe_age on it
 leaves out all but that.
 
+With a history of seven days or more (manage.py dbsnapshot) it is also told in how many days the server will refuse such
+statements, at the pace at which multixacts were used up. Where that is less than a week, an age of twice
+autovacuum_multixact_freeze_max_age is reported.
+
 How to fix:
 
 First end old prepared transactions (COMMIT PREPARED or ROLLBACK PREPARED) and sessions that have been in a transaction
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dbops.findings.finding import Finding, Unseen
+    from dbops.snapshot.activity_rows import Growth
     from dbops.snapshot.rows import Server
     from dbops.snapshot.setting_rows import Setting
     from dbops.snapshot.vacuum_rows import DatabaseAge, HorizonHolder, TableAge
@@ -42,8 +47,11 @@ def check(
     database_ages: tuple[DatabaseAge, ...],
     table_ages: tuple[TableAge, ...] | None = None,
     horizon_holders: tuple[HorizonHolder, ...] | None = None,
+    growth: tuple[Growth, ...] | None = None,
     *,
     used_ratio: float = 0.5,  # well beyond the age at which autovacuum should have come
+    days_left: float = 7,  # a large table takes a day or two to vacuum, and first somebody has to see what holds it up
+    critical_days_left: float = 1,  # so long a large table takes
 ) -> Iterator[Finding | Unseen]:
     yield from Wraparound(
         multixact=True,
@@ -52,5 +60,8 @@ def check(
         databases=database_ages,
         tables=table_ages or (),
         holders=horizon_holders or (),
+        growth=growth or (),
         used_ratio=used_ratio,
+        days_left=days_left,
+        critical_days_left=critical_days_left,
     ).findings()

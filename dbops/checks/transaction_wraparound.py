@@ -8,6 +8,10 @@ managed: because it is held up by an old transaction, a prepared one, a replicat
 cancelled or too slow; or because a table cannot be vacuumed at all. From vacuum_failsafe_age on, VACUUM leaves out all
 but freezing, and so should everybody.
 
+With a history of seven days or more (manage.py dbsnapshot) it is also told in how many days the server will refuse
+writes, at the pace at which ids were used up. Where that is less than a week, an age of twice
+autovacuum_freeze_max_age is reported.
+
 How to fix:
 
 First end what holds the oldest rows: COMMIT PREPARED or ROLLBACK PREPARED, pg_terminate_backend(), or
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dbops.findings.finding import Finding, Unseen
+    from dbops.snapshot.activity_rows import Growth
     from dbops.snapshot.rows import Server
     from dbops.snapshot.setting_rows import Setting
     from dbops.snapshot.vacuum_rows import DatabaseAge, HorizonHolder, TableAge
@@ -43,8 +48,11 @@ def check(
     database_ages: tuple[DatabaseAge, ...],
     table_ages: tuple[TableAge, ...] | None = None,
     horizon_holders: tuple[HorizonHolder, ...] | None = None,
+    growth: tuple[Growth, ...] | None = None,
     *,
     used_ratio: float = 0.5,  # five times the age at which autovacuum should have come
+    days_left: float = 7,  # a large table takes a day or two to vacuum, and first somebody has to see what holds it up
+    critical_days_left: float = 1,  # so long a large table takes
 ) -> Iterator[Finding | Unseen]:
     yield from Wraparound(
         multixact=False,
@@ -53,5 +61,8 @@ def check(
         databases=database_ages,
         tables=table_ages or (),
         holders=horizon_holders or (),
+        growth=growth or (),
         used_ratio=used_ratio,
+        days_left=days_left,
+        critical_days_left=critical_days_left,
     ).findings()

@@ -13,6 +13,7 @@ from dbops.collect.applied_migrations import read_applied_migrations
 from dbops.collect.bloat import NEEDS as BLOAT_NEEDS
 from dbops.collect.bloat import measure_bloat
 from dbops.collect.builds import confirm_invalid
+from dbops.collect.disk import read_disk_space
 from dbops.collect.key_ranges import read_key_ranges
 from dbops.collect.orphans import read_orphan_samples
 from dbops.collect.pooling import read_pooling
@@ -52,6 +53,7 @@ _BY_OBJECT: Final[Mapping[str, tuple[str, ...]]] = {
     "statement_tracking": ("server",),
     "statement_counters": ("server", "statement_tracking"),
     "statement_texts": ("server", "statement_tracking"),
+    "disk_space": ("server",),
 }
 _READERS: Final[Mapping[str, Callable[[Session, Mapping[str, Any]], Section]]] = {
     "sequence_values": read_sequence_values,
@@ -64,6 +66,7 @@ _READERS: Final[Mapping[str, Callable[[Session, Mapping[str, Any]], Section]]] =
     "statement_tracking": read_statement_tracking,
     "statement_counters": read_statement_counters,
     "statement_texts": read_statement_texts,
+    "disk_space": read_disk_space,
 }
 #: Sections that count what sessions of the server itself write.
 _OF_WRITES: Final = frozenset({"table_statistics"})

@@ -71,6 +71,11 @@ RIGHTS: Final[Mapping[str, Right]] = {
         grant="GRANT pg_monitor TO {role};",
         checks=frozenset({"dominant_query", "regressed_query", "slow_query", "spilling_query"}),
     ),
+    "disk_space": Right(
+        needs="pg_monitor (of it, pg_read_all_settings)",
+        without="where the server's files lie, and how full that file system is, stays unknown",
+        grant="GRANT pg_monitor TO {role};",
+    ),
     "column_statistics": Right(
         needs="SELECT on the columns of large tables and indexes, without row-level security that applies to the role",
         without="what the planner knows of them stays hidden, so that nothing is estimated from it",

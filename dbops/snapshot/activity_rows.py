@@ -134,27 +134,18 @@ class DatabaseActivity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """How something has grown: a value at two moments, both before or at the look; at least a day apart.
+    """How something has grown: its values at moments that are a day apart at least, the last one the look itself.
 
     `subject` is one of `sequence` (its last_value; `oid` the sequence's), `key` (the largest key of a column that no
-    sequence feeds; `oid` the table's, `column` its number), `xid` and `multixact` (consumed ones; no oid),
-    `database_size` (bytes; no oid), `table_size` (bytes; the table's oid) and `disk` (used bytes; `place`).
+    sequence feeds; `oid` the table's, `column` its number), `xid` and `multixact` (how many the server has given out;
+    no oid), `database_size` (bytes; no oid), `table_size` (bytes; the table's oid) and `disk` (used bytes of the file
+    system of `place`, which is a DiskSpace's). There are as many `moments` as `values`, two to five: about a quarter of
+    the time apart where counters were kept all the while.
     """
 
     subject: str
-    oid: int
-    column: int
-    place: str
-    started_at: datetime
-    ended_at: datetime
-    started_value: int
-    ended_value: int
-
-    @property
-    def per_day(self) -> float:
-        """By how much it has grown per day; negative where it has shrunk."""
-        return (self.ended_value - self.started_value) / ((self.ended_at - self.started_at).total_seconds() / 86_400)
-
-    def days_left(self, remaining: float) -> float | None:
-        """Return in how many days `remaining` more is used up at that pace; None where it does not grow."""
-        return remaining / self.per_day if self.per_day > 0 else None
+    oid: int = 0
+    column: int = 0
+    place: str = ""
+    moments: tuple[datetime, ...]
+    values: tuple[int, ...]

@@ -10,10 +10,13 @@ from datetime import datetime  # noqa: TC003  read at run time by the codec
 class StatisticsEpoch:
     """Which server counts, and since when; always exactly one row.
 
-    Two counters may be subtracted where everything here but `observed_at` is the same for both: a restart may be one
-    of another server (a standby that was promoted), a reset begins at 0 again. `database_reset_at` is NULL until
-    somebody resets; `server_reset_at` also moves with a crash, which loses all counters. `system_identifier` is None
-    where this role may not see it.
+    Two counters may be subtracted where the server, the database and the moments of its start and resets are the same
+    for both: a restart may be one of another server (a standby that was promoted), a reset begins at 0 again.
+    `database_reset_at` is NULL until somebody resets; `server_reset_at` also moves with a crash, which loses all
+    counters. `system_identifier` is None where this role may not see it.
+
+    `next_xid` and `next_multixact` are the next ids that the server will give out. No reset, restart or crash sets them
+    back; those of transactions are counted in 64 bits, those of multixacts begin again after 2^32.
     """
 
     system_identifier: int | None
@@ -22,6 +25,8 @@ class StatisticsEpoch:
     database_reset_at: datetime | None
     server_reset_at: datetime | None
     observed_at: datetime
+    next_xid: int | None = None
+    next_multixact: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +105,20 @@ class StatementText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskSpace:
-    """A file system that the server's files lie on, as far as it can be seen from here.
+    """A file system that the server's files lie on; `data` is always among the rows.
 
-    `place` is `data` (the data directory), `wal`, or a tablespace's name; `path` its directory.
+    `place` is what lies there: `data` (the data directory), `wal`, or a tablespace's name; what lies on one file system
+    with a place before it is not listed. `total_bytes` is what an ordinary account may use of it, `free_bytes` what it
+    still can. Where it cannot be seen from here both are None, and `unseen` says why.
     """
 
     place: str
     path: str
-    total_bytes: int
-    free_bytes: int
+    total_bytes: int | None
+    free_bytes: int | None
+    unseen: str | None
+
+    @property
+    def used_bytes(self) -> int | None:
+        """What is used of it, by whomever; None where that cannot be seen."""
+        return None if self.total_bytes is None or self.free_bytes is None else self.total_bytes - self.free_bytes
