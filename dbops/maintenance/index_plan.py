@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dbops.findings.bloat_findings import spoken
 from dbops.findings.vacuum_advice import Cause, IndexAdvice
 from dbops.snapshot.amounts import format_bytes
 from dbops.snapshot.bloat import Bloat
@@ -35,35 +37,31 @@ def index_advice(
             continue
         for name in (finding.target.name, *finding.rolled_up):
             index = by_name.get(name)
-            table = index and schema.tables.get(index.table_oid if index.toast_of is None else index.toast_of)
-            if index is not None and table is not None:
-                found.append(_advice(schema, server, finding, index, table, rights.get(table.oid), bloats))
+            if index is None:
+                continue
+            table = schema.tables.get(index.table_oid if index.toast_of is None else index.toast_of)
+            if table is None:
+                continue
+            is_bloated = finding.check == "bloated_index"
+            bloat = bloats.of_index(index, 0) if bloats and is_bloated else None
+            advice = _advice(finding, index, table, bloat if isinstance(bloat, Bloat) else None)
+            obstacle = _reservation(schema, index, advice) or _denial(server, table, advice, rights.get(table.oid))
+            found.append(replace(advice, size_bytes=schema.size_bytes(index.oid), obstacle=obstacle))
     yield from sorted(found, key=lambda one: one.bloat.wasted_bytes if one.bloat else 0, reverse=True)
 
 
-def _advice(
-    schema: Schema,
-    server: Server,
-    finding: Finding,
-    index: Index,
-    table: Table,
-    right: Right | None,
-    bloats: Bloats | None,
-) -> IndexAdvice:
+def _advice(finding: Finding, index: Index, table: Table, bloat: Bloat | None) -> IndexAdvice:
     fix, name = finding.fix, index.qualified_name
     statements = fix.sql if fix else ()
     own = [statement for statement in statements if statement.endswith(f" {name};")]
-    statement = "\n".join(own if index.kind != "I" and own else statements).removesuffix(";")
-    is_its_own = finding.target.name == name
-    bloat = bloats.of_index(index, 0) if bloats and finding.check == "bloated_index" else None
-    bloat = bloat if isinstance(bloat, Bloat) else None
+    is_alone = finding.target.name == name
     if finding.check == "bloated_index":
         cause, caution = Cause.BLOATED, f"needs {format_bytes(bloat.needed_bytes)} of free disk" if bloat else None
-        why = finding.message if is_its_own else ""
+        why = spoken(bloat, "its entries") if bloat else finding.message
     else:
         cause = Cause.LEFTOVER if is_leftover(index) or not index.is_live else Cause.INVALID
-        caution = fix.caution if fix and is_its_own else None
-        why = finding.message if is_its_own else "It was never finished."
+        caution = fix.caution if fix and is_alone else None
+        why = finding.message if is_alone else "It was never finished."
     return IndexAdvice(
         oid=index.oid,
         name=name,
@@ -71,16 +69,15 @@ def _advice(
         table_oid=table.oid,
         cause=cause,
         why=why,
-        size_bytes=schema.size_bytes(index.oid),
         bloat=bloat,
-        statement=statement,
+        statement="\n".join(own if index.kind != "I" and own else statements).removesuffix(";"),
         caution=caution,
-        obstacle=_reservation(schema, index, statement, bloat) or _denial(server, table, statement, right),
     )
 
 
-def _reservation(schema: Schema, index: Index, statement: str, bloat: Bloat | None) -> str | None:
+def _reservation(schema: Schema, index: Index, advice: IndexAdvice) -> str | None:
     """Return why nobody but a person should do it."""
+    statement, bloat = advice.statement, advice.bloat
     if index.toast_of is not None:
         return "it is a TOAST table's, where only a superuser, or an owner with USAGE on the schema pg_toast, drops one"
     if index.kind == "I":
@@ -94,9 +91,9 @@ def _reservation(schema: Schema, index: Index, statement: str, bloat: Bloat | No
     return None
 
 
-def _denial(server: Server, table: Table, statement: str, right: Right | None) -> str | None:
+def _denial(server: Server, table: Table, advice: IndexAdvice, right: Right | None) -> str | None:
     """Return why this role may not do it, and what it takes."""
-    is_drop = statement.startswith("DROP")
+    is_drop = advice.statement.startswith("DROP")
     if right is None or (right.may_drop if is_drop else right.may_reindex):
         return None
     role, owner = qualified(server.role), qualified(right.owner)

@@ -300,7 +300,7 @@ def _bloats(snapshot: Snapshot, schema: Schema) -> Bloats | None:
 
 
 def _tunings(schema: Schema, judgement: Judgement) -> dict[int, tuple[Tuning, ...]]:
-    """Return what the checks advise for options, by table: a single partition's is its own, that of several the root's."""
+    """Return what the checks advise for options, by table: one partition's is its own, several are the root's."""
     tables = {table.qualified_name: table.oid for table in schema.tables.values()}
     found: dict[int, tuple[Tuning, ...]] = {}
     for finding in judgement.of(*TUNING_CHECKS):

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dbops.errors import DbopsError, UsageError
-from dbops.maintenance.vacuum_plan import Right, find_table, plan_of
+from dbops.findings.changes import Statements
+from dbops.findings.finding import Finding, Kind, Target
+from dbops.maintenance.rights import Right
+from dbops.maintenance.vacuum_plan import Judgement, find_table, plan_of
 from dbops.snapshot.rows import RelationSize
 from dbops.snapshot.schema import Schema
 from dbops.snapshot.snapshot import Section, Snapshot, Unavailable
@@ -26,7 +29,11 @@ AN_HOUR_AGO = NOW - timedelta(hours=1)
 def planned(*rows: Any, sizes: tuple[RelationSize, ...] = (), **values: Any) -> VacuumPlan:
     """The plan for tables and their statistics; `values` are sections, or the plan's own options."""
     tables = tuple(row for row in rows if type(row) is type(a_table()))
-    options = {name: values.pop(name) for name in ("rights", "chosen", "show_all") if name in values}
+    options = {
+        name: values.pop(name)
+        for name in ("rights", "chosen", "show_all", "judgement", "is_reindexing")
+        if name in values
+    }
     sections: dict[str, Section] = {
         "server": a_server(),
         "tables": tables,
@@ -131,33 +138,34 @@ def test_partitions_come_each_with_their_root_which_is_analyzed_as_a_whole() -> 
     assert [table.name for table in planned(root, *parts, *rows, chosen={3}).tables] == ["public.log_3"]
 
 
-@pytest.mark.parametrize(
-    ("rows", "options", "settings", "factor"),
-    [
-        (999_999, (), {}, None),
-        (1_000_000, (), {}, "0.02"),
-        (10_000_000, (), {}, "0.01"),
-        (100_000_000, (), {}, "0.005"),
-        (600_000_000, (), {}, None),
-        (600_000_000, (), {"autovacuum_vacuum_max_threshold": None}, "0.005"),
-        (1_000_000, (), {"autovacuum_vacuum_scale_factor": "0.05"}, None),
-        (1_000_000, ("autovacuum_vacuum_scale_factor=0.2",), {}, None),
-        (1_000_000, ("autovacuum_vacuum_max_threshold=1000",), {}, None),
-    ],
-    ids=str,
-)
-def test_a_large_table_gets_a_smaller_factor_where_nothing_else_helps(
-    rows: int, options: tuple[str, ...], settings: dict[str, str | None], factor: str | None
-) -> None:
-    plan = planned(
-        a_table(row_estimate=rows, options=options),
-        statistics_of(live_rows=rows),
-        settings=autovacuum_settings(**settings),
-        show_all=True,
+def a_tuning(*parts: str) -> Finding:
+    return Finding(
+        target=Target(Kind.TABLE, "public.log" if parts else "public.task"),
+        message="It waits long.",
+        fix=Statements(sql=("ALTER TABLE x SET (y);",), undo=("ALTER TABLE x RESET (y);",)).fix(),
+        rolled_up=parts,
+        check="untuned_large_table",
     )
-    tuning = plan.tables[0].tuning
-    wanted = f"ALTER TABLE public.task SET (autovacuum_vacuum_scale_factor = {factor});"
-    assert (tuning and tuning.sql) == (factor and (wanted,))
+
+
+def test_what_a_check_advises_for_options_is_shown_at_the_table() -> None:
+    [table] = planned(
+        a_table(row_estimate=10), statistics_of(live_rows=10), judgement=Judgement(findings=(a_tuning(),))
+    ).tables
+    assert [(one.check, one.why) for one in table.tunings] == [("untuned_large_table", "It waits long.")]
+    assert table.statement is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown"),
+    [(("public.log_2",), "public.log_2"), (("public.log_2", "public.log_3"), "public.log")],
+)
+def test_of_several_partitions_it_is_shown_at_the_whole(parts: tuple[str, ...], shown: str) -> None:
+    root = a_table(1, "log", kind="p", row_estimate=10)
+    tables = [a_table(n, f"log_{n}", is_partition=True, parent_oid=1, row_estimate=5) for n in (2, 3)]
+    rows = [statistics_of(n, live_rows=5) for n in (2, 3)]
+    plan = planned(root, *tables, *rows, judgement=Judgement(findings=(a_tuning(*parts),)))
+    assert [table.name for table in plan.tables] == [shown]
 
 
 @pytest.mark.parametrize(("major", "words"), [(16, "GRANT boss TO web"), (17, "GRANT MAINTAIN ON public.task TO web")])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dbops.collect.session import ConnectionLostError
 from dbops.findings.vacuum_advice import Outcome, Treated
 from dbops.maintenance.vacuum_look import look
-from dbops.maintenance.vacuum_run import Limits, VacuumRun
+from dbops.maintenance.vacuum_run import Limits, opened_run
 from dbops.sources import connect_dsn
 from tests.maintenance.dead_rows import plant
 
@@ -20,15 +21,17 @@ if TYPE_CHECKING:
 ONE_VERSION = pytest.mark.parametrize("server", ["pg18"], indirect=True)
 
 
-def plan_for(dsn: str) -> VacuumPlan:
+def plan_for(dsn: str, **options: Any) -> VacuumPlan:
     with connect_dsn(dsn) as (connection, error):
-        return look(connection, error, alias=None)
+        return look(connection, error, alias=None, **options)
 
 
-def treated(dsn: str, limits: Limits, plan: VacuumPlan | None = None) -> list[Treated]:
-    plan = plan or plan_for(dsn)
-    with connect_dsn(dsn) as (connection, error):
-        return list(VacuumRun(connection, error, limits).treat(plan))
+def treated(dsn: str, limits: Limits, plan: VacuumPlan | None = None, **options: Any) -> list[Treated]:
+    results: list[Treated] = []
+    plan = plan or plan_for(dsn, **options)
+    with opened_run(partial(connect_dsn, dsn), plan, limits) as run:
+        run.treat(plan, results)
+    return results
 
 
 def test_dead_rows_go_and_the_table_is_analyzed(database: Database) -> None:
@@ -44,12 +47,13 @@ def test_a_locked_table_is_skipped_and_the_next_one_done(database: Database) -> 
     plant(database, "public.free", dead=300)
     with database.connect(autocommit=False) as other:
         other.execute("LOCK TABLE public.locked IN SHARE MODE")
+        pid = other.info.backend_pid
         results = treated(database.dsn, Limits(lock_s=1))
     assert [(result.name, result.outcome) for result in results] == [
         ("public.locked", Outcome.LOCKED),
         ("public.free", Outcome.DONE),
     ]
-    assert results[0].reason == "another session has it locked for more than 1 s"
+    assert results[0].reason == (f"another session has it locked for more than 1 s: pid {pid}, postgres, in Share mode")
 
 
 @ONE_VERSION
@@ -80,7 +84,7 @@ def test_what_takes_too_long_is_stopped(database: Database) -> None:
         [result] = treated(database.dsn_for(role), Limits(table_s=1))
         other.execute("ALTER TABLE public.task OWNER TO postgres")
     assert result.outcome is Outcome.TIMEOUT
-    assert result.reason == "it was stopped; the limit is 1 s"
+    assert result.reason == "it was stopped after 1 s, the limit for one"
 
 
 @ONE_VERSION
@@ -108,8 +112,9 @@ def test_rights_lost_since_the_look_are_noticed_though_the_server_only_warns(dat
 def test_a_lost_connection_ends_the_run(database: Database) -> None:
     plant(database, "public.task")
     plan = plan_for(database.dsn)
-    with connect_dsn(database.dsn) as (connection, error):
-        run = VacuumRun(connection, error, Limits()).treat(plan)
-        database.execute("SELECT pg_terminate_backend(%s)", connection.info.backend_pid)
+    results: list[Treated] = []
+    with opened_run(partial(connect_dsn, database.dsn), plan, Limits()) as run:
+        database.execute("SELECT pg_terminate_backend(%s)", run.work.pid)
         with pytest.raises(ConnectionLostError):
-            next(run)
+            run.treat(plan, results)
+    assert [result.outcome for result in results] == [Outcome.FAILED]

@@ -82,18 +82,18 @@ def test_the_json_has_every_number(database: Database, dbvacuum: Run, tmp_path: 
         *("table", "root", "is_whole", "rows", "size_bytes", "dead_ratio", "dead_rows", "toast_dead_rows"),
         *("inserts_since_vacuum", "changes_since_analyze", "vacuumed_at", "autovacuumed_at", "analyzed_at"),
         *("autoanalyzed_at", "is_vacuumed_now", "hindrance", "held_by", "needs_vacuum", "needs_analyze"),
-        *("statement", "obstacle", "tuning"),
+        *("statement", "obstacle", "bloat", "tunings"),
     }
 
 
 @ONE_VERSION
 def test_a_large_table_of_the_projects_own_gets_a_migration(database: Database, shop: str, dbvacuum: Run) -> None:
     database.execute("CREATE TABLE dbops_tasks_task (id bigint PRIMARY KEY)")
-    database.execute("UPDATE pg_class SET reltuples = 2000000, relpages = 10000 WHERE relname = 'dbops_tasks_task'")
+    database.execute("UPDATE pg_class SET reltuples = 20000000, relpages = 100000 WHERE relname = 'dbops_tasks_task'")
 
     text = dbvacuum("--database", shop, "--table", "dbops_tasks.Task", "-v").out
 
-    assert "ALTER TABLE public.dbops_tasks_task SET (autovacuum_vacuum_scale_factor = 0.02);" in text
+    assert "ALTER TABLE public.dbops_tasks_task SET (autovacuum_vacuum_scale_factor = 0.01," in text
     assert "migrations.RunSQL(" in text
     assert "undo in SQL:" in text
 
@@ -145,7 +145,7 @@ def test_a_locked_table_is_skipped_with_4(database: Database, dbvacuum: Run) -> 
         other.execute("LOCK TABLE public.locked IN SHARE MODE")
         ended = dbvacuum("--dsn", database.dsn, "--apply", "--yes", "--lock-timeout", 1)
     assert ended.code == 4
-    assert "1 of 2 tables done" in ended.out
+    assert "1 of 2 statements done" in ended.out
     assert "skipped   VACUUM (ANALYZE) public.locked" in ended.out
     assert "another session has it locked for more than 1 s" in ended.out
 
@@ -243,7 +243,7 @@ def test_ctrl_c_harms_nothing_and_what_was_done_is_said(database: Database) -> N
             out, err = process.communicate(timeout=20)
     assert process.returncode == 2
     assert "dbvacuum: interrupted" in err
-    assert "1 of 2 tables done" in out
+    assert "1 of 2 statements done" in out
     assert "VACUUM (ANALYZE) public.first · dead rows 900 → 0" in out
     assert database.execute(waiting, database.name) == [(0,)]
 
