@@ -52,7 +52,7 @@ def with_history(snapshot: Snapshot, wanted: Collection[str], *, since: datetime
         return _without(snapshot, wanted, _OF_A_DSN)
     begin = since or snapshot.taken_at - WINDOW
     try:
-        snapshot = with_activity(snapshot, points(alias, since=begin - _NEAR))
+        snapshot = with_activity(_with_texts(snapshot), points(alias, since=begin - _NEAR))
         made: dict[str, Section] = {}
         if wanted & _EARLIER_SECTIONS:
             before = points(alias, since=begin - EARLIER, until=begin + _NEAR)
@@ -68,6 +68,19 @@ def with_history(snapshot: Snapshot, wanted: Collection[str], *, since: datetime
         reason = str(error).strip().splitlines() or [type(error).__name__]
         return _without(snapshot, wanted, f"the history cannot be read: {reason[0]}")
     return replace(snapshot, sections={**snapshot.sections, **made})
+
+
+def _with_texts(snapshot: Snapshot) -> Snapshot:
+    """Return `snapshot` with the texts of statements that the server has dropped by now, or does not show, too."""
+    here = snapshot.sections.get("statement_texts")
+    if here is None:
+        return snapshot
+    seen = () if isinstance(here, Unavailable) else here
+    known = {one.query_id for one in seen}
+    kept = tuple(one for one in texts(str(snapshot.alias)) if one.query_id not in known)
+    if not seen and not kept:
+        return snapshot
+    return replace(snapshot, sections={**snapshot.sections, "statement_texts": (*seen, *kept)})
 
 
 def _without(snapshot: Snapshot, wanted: Collection[str], reason: str) -> Snapshot:

@@ -96,7 +96,7 @@ class Past:
     """What earlier looks at the database found: since when each finding that was there at the last one is there.
 
     `since` is the moment that somebody asked about, which makes findings new that came after it, and `gone` are those
-    that were there then and are not any more; without it, new is what the last look did not find.
+    that were there then; without it, new is what the last look did not find.
     """
 
     first_seen_at: Mapping[str, datetime]
@@ -153,9 +153,19 @@ class Report:
         return frozenset(result.check for result in self.results if result.outcome in JUDGED and result.reason is None)
 
     @property
+    def is_held_against_something(self) -> bool:
+        """Whether something can be gone: there is a baseline, or a moment that was asked about."""
+        return self.comparison is not None or (self.past is not None and self.past.since is not None)
+
+    @property
     def gone(self) -> tuple[Entry, ...]:
-        """What the baseline has and is no longer found; nothing without one."""
-        return self.comparison.gone if self.comparison is not None else ()
+        """What the baseline has, or was there at the moment that was asked about, and is no longer found."""
+        if self.comparison is not None:
+            return self.comparison.gone
+        if self.past is None:
+            return ()
+        present = {finding.fingerprint(self.target.name) for finding in self.found}
+        return tuple(one for one in self.past.gone if one.fingerprint not in present and one.check in self.judged)
 
     def standing(self, finding: Finding) -> Standing | None:
         """Return how `finding` stands to the baseline; None without one."""

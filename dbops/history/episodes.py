@@ -80,9 +80,7 @@ def past_of(alias: str, *, since: datetime | None = None) -> Past | None:
     if not Look.objects.filter(alias=alias, status=Look.Status.DONE).exists():
         return None
     first_seen_at = dict(Episode.objects.filter(alias=alias, ended_at=None).values_list("fingerprint", "first_seen_at"))
-    gone = (
-        () if since is None else tuple(one for one in entries_at(alias, since) if one.fingerprint not in first_seen_at)
-    )
+    gone = () if since is None else entries_at(alias, since)
     return Past(first_seen_at=first_seen_at, since=since, gone=gone)
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import DatabaseError, InterfaceError
-
 from dbops.checks import missing_statement_statistics
 from dbops.collect.explain import PlanningSession, explain
 from dbops.collect.postgres import collect
 from dbops.collect.statement_statistics import unreadable
 from dbops.conf import config
-from dbops.counters.store import texts
 from dbops.counters.windows import MADE_FROM_HISTORY, with_history
 from dbops.errors import DbopsError
 from dbops.findings.plan_reading import Measured
@@ -24,12 +21,11 @@ from dbops.snapshot.snapshot import Unavailable
 from dbops.snapshot.statement_tables import named_relations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from datetime import datetime
 
     from dbops.collect.postgres import Progress
     from dbops.findings.statement_ranking import RankedStatement
-    from dbops.snapshot.activity_rows import StatementActivity
     from dbops.snapshot.snapshot import Snapshot
 
 _WINDOWED: Final = frozenset(
@@ -86,7 +82,7 @@ def look(
     )
     is_compared = not isinstance(baseline, Unavailable) and not isinstance(earlier, Unavailable)
     ranking = rank(
-        _with_texts(statements, alias),
+        statements,
         window[0],
         () if isinstance(earlier, Unavailable) else earlier,
         baseline[0] if is_compared and not isinstance(baseline, Unavailable) else None,
@@ -155,22 +151,6 @@ def _windowed(snapshot: Snapshot, since: datetime | None) -> tuple[Snapshot, lis
         [] if isinstance(made["statement_window"], Unavailable) else [f"no kept counters can be used: {window.reason}"]
     )
     return replace(found, sections={**found.sections, **made}), note
-
-
-def _with_texts(statements: Iterable[StatementActivity], alias: str | None) -> list[StatementActivity]:
-    """Return the statements, those that the server has dropped by now with the text that was kept of them."""
-    found = list(statements)
-    if alias is None or all(one.text is not None for one in found):
-        return found
-    try:
-        known = {text.query_id: text for text in texts(alias)}
-    except (DatabaseError, InterfaceError):  # there is no history, which the window says
-        return found
-    return [
-        replace(one, text=known[one.query_id].text) if one.text is None and one.query_id in known else one
-        for one in found
-        if one.text is not None or one.query_id not in known or not known[one.query_id].is_own
-    ]
 
 
 def _namer(snapshot: Snapshot, alias: str | None) -> Callable[[RankedStatement], RankedStatement]:

@@ -72,7 +72,7 @@ def _minute(moment: datetime) -> str:
 
 
 def render_json(changes: Sequence[Change], *, generated_at: datetime, version: str) -> str:
-    """Return `changes` in the shape of `docs/schemas/dbanalyze-compare.schema.json`."""
+    """Return `changes` in the shape of `docs/schemas/comparison.schema.json`."""
     document = {
         "schema": SCHEMA_VERSION,
         "tool": {"name": "dbops", "version": version},

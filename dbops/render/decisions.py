@@ -39,9 +39,10 @@ def add_decisions(page: Page, report: Report, known: Sequence[Finding], *, is_co
 
 
 def gone_lines(report: Report, *, most: int | None = None) -> list[str]:
-    """Return what to take out of the baseline, as it is no longer found: one line of at most so many names, or none."""
+    """Return what is no longer found, and so to be taken out of the baseline: one line of at most so many names."""
+    todo = ": remove from the baseline" if report.comparison is not None else ""
     names = [f"{entry.check} {entry.target}" for entry in report.gone]
-    return [f"{listed(names, most=most or len(names))}: remove from the baseline"] if names else []
+    return [f"{listed(names, most=most or len(names))}{todo}"] if names else []
 
 
 def unused_lines(unused: Iterable[Ignore]) -> list[str]:

@@ -63,7 +63,7 @@ def report_document(report: Report) -> dict[str, Any]:
         ],
         "findings": [finding_document(finding, report) for finding in report.findings],
         "ignored": [_ignored(ignored, name) for ignored in report.ignored],
-        "gone": None if report.comparison is None else [_entry(entry) for entry in report.comparison.gone],
+        "gone": [_entry(entry) for entry in report.gone] if report.is_held_against_something else None,
         "unseen": list(report.unseen),
     }
 

@@ -90,6 +90,7 @@ def test_a_history_that_cannot_be_read_says_why(error: Exception, said: str, mon
         raise error
 
     monkeypatch.setattr(windows, "points", fail)
+    monkeypatch.setattr(windows, "texts", lambda _alias: ())
     (reason,) = reasons(with_history(counted(NOON, 2), ALL), ALL - {"statement_window", "statement_activity"})
     assert said in reason
     assert "far" not in reason

@@ -72,7 +72,8 @@ def test_since_a_moment_more_is_new_and_what_was_there_then_is_gone() -> None:
     report = with_past(looked(NOON + 2 * HOUR, "a", "c"), since=NOON + timedelta(minutes=30))
     assert new(report) == ["c"]
     assert isinstance(report.past, Past)
-    assert [entry.target for entry in report.past.gone] == ["b"]
+    assert [entry.target for entry in report.gone] == ["b"]
+    assert replace(report, interrupted="the connection was lost").gone == ()
 
 
 def test_what_is_gone_and_comes_back_is_new() -> None:

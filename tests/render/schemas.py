@@ -25,6 +25,11 @@ def validator(name: str) -> Draft202012Validator:
 
 def valid_dbanalyze(text: str) -> dict[str, Any]:
     """The document in `text`, once it has been found to be as promised."""
+    return valid("dbanalyze", text)
+
+
+def valid(name: str, text: str) -> dict[str, Any]:
+    """The document in `text`, once it has been found to be as the schema `name` promises."""
     document: dict[str, Any] = json.loads(text)
-    validator("dbanalyze").validate(document)
+    validator(name).validate(document)
     return document
