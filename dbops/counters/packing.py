@@ -29,6 +29,7 @@ KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "sequence_values": ("sequence_oid",),
     "key_ranges": ("table_oid", "column"),
     "database_ages": ("name",),
+    "disk_space": ("place",),
 }
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
