@@ -46,8 +46,6 @@ TAG = Tag.LIVE
 _THROUGH_ALL: Final = frozenset(
     {"copy", "vacuum", "analyze", "analyse", "create", "reindex", "cluster", "refresh", "alter"}
 )
-#: Windows that begin this close to one another are one: both kinds of counters are read in one look.
-_AT_ONCE_S: Final = 60
 #: Of fewer reads the mean time says little.
 _TIMED_BLOCKS: Final = 1_000
 
@@ -74,7 +72,7 @@ def check(
         return
     statements = statement_activity or ()
     sees_all = bool(statement_tracking) and all(one.sees_all_roles for one in statement_tracking or ())
-    are_passes_known = sees_all and _is_same(window, statement_window)
+    are_passes_known = sees_all and statement_window is not None and window[0].is_as_long_as(statement_window[0])
     hit, read = _without_passes(database_activity[0], statements if are_passes_known else ())
     if hit + read < least_blocks:
         yield Unseen(database, f"fewer than {format_count(least_blocks)} blocks were asked for within {hours:,.0f} h")
@@ -105,14 +103,6 @@ def check(
         basis=Basis.MEASURED,
         evidence=evidence,
     )
-
-
-def _is_same(window: tuple[Window, ...], other: tuple[Window, ...] | None) -> bool:
-    """Return whether both kinds of counters were counted for the same time, so that one may be a part of the other."""
-    if not other:
-        return False
-    apart_s = abs((other[0].started_at - window[0].started_at).total_seconds())
-    return max(apart_s, abs(other[0].covered_s - window[0].covered_s)) <= _AT_ONCE_S
 
 
 def _without_passes(activity: DatabaseActivity, statements: Iterable[StatementActivity]) -> tuple[int, int]:

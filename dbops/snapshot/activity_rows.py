@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003  read at run time by the codec
+from typing import Final
+
+#: What may lie between the readings of both kinds of counters in one look.
+_AT_ONCE_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,14 @@ class Window:
     def hours(self) -> float:
         """How many hours of it were counted."""
         return self.covered_s / 3600
+
+    def is_as_long_as(self, other: Window) -> bool:
+        """Return whether both cover the same time but for a minute: then what one counted may be part of the other's.
+
+        Statements are counted apart from all else, and have windows of their own.
+        """
+        apart_s = abs((other.started_at - self.started_at).total_seconds())
+        return max(apart_s, abs(other.covered_s - self.covered_s)) <= _AT_ONCE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
