@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from django.db import Error
+from django.db import Error, ProgrammingError
 from django.db.models import Q
 
 from dbops.counters.store import limited
-from dbops.errors import UsageError
+from dbops.errors import DbopsError, UsageError
 from dbops.findings.baseline import Entry
 from dbops.findings.comparison import Side
 from dbops.findings.finding import Severity
@@ -101,7 +101,21 @@ def side_at(alias: str, moment: datetime) -> Side:
 
     Raises:
         UsageError: there was none.
+        DbopsError: what was kept cannot be read.
     """
+    try:
+        with limited():
+            return _side_at(alias, moment)
+    except ProgrammingError as error:
+        message = "no looks are kept: the tables for them are not there"
+        raise DbopsError(message, hint="manage.py migrate makes them, manage.py dbsnapshot fills them") from error
+    except Error as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        message = f"the looks that were kept cannot be read: {lines[0]}"
+        raise DbopsError(message) from error
+
+
+def _side_at(alias: str, moment: datetime) -> Side:
     looks = Look.objects.filter(alias=alias, status=Look.Status.DONE).order_by("started_at")
     last = looks.filter(started_at__lte=moment).last()
     if last is None or last.report is None:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, ProgrammingError
 
-from dbops.errors import UsageError
+from dbops.errors import DbopsError, UsageError
 from dbops.findings.comparison import Change
 from dbops.findings.finding import Confidence, Severity, Tag
 from dbops.findings.report import CheckResult, Outcome, Past
@@ -164,3 +164,19 @@ def test_a_history_that_cannot_be_read_is_no_past(monkeypatch: pytest.MonkeyPatc
     assert with_past(looked(NOON, "a")).past is None
     monkeypatch.undo()
     assert past_of("default") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "hint"),
+    [(ProgrammingError("no table"), "are not there", "migrate"), (DatabaseError("gone\nfar"), "read: gone", None)],
+)
+def test_looks_that_cannot_be_read_are_no_crash(
+    error: Exception, said: str, hint: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(episodes, "_side_at", fail)
+    with pytest.raises(DbopsError, match=said) as refused:
+        side_at("default", NOON)
+    assert (hint or "") in (refused.value.hint or "")
