@@ -55,6 +55,11 @@ def test_what_was_unseen_is_said_beside_a_finding() -> None:
     assert outcome(a_check(lambda: [A_FINDING, Unseen("public.a", "locked")])) == (Outcome.FOUND, "locked: public.a")
 
 
+def test_a_check_that_cannot_look_ahead_has_left_nothing_out() -> None:
+    check = a_check(lambda growth: () if growth is None else [A_FINDING], uses=("growth",))
+    assert outcome(check, a_snapshot(growth=Unavailable("less than a day of it is known"))) == (Outcome.OK, None)
+
+
 def test_a_section_that_a_check_can_do_without_is_missed_aloud() -> None:
     check = a_check(lambda tables: [A_FINDING], uses=("tables",))
     snapshot = a_snapshot(tables=Unavailable("tables: statement timeout"))

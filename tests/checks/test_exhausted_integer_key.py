@@ -9,6 +9,7 @@ from dbops.findings.finding import Basis, Confidence, Finding, Kind, Severity, T
 from dbops.findings.report import Outcome
 from dbops.snapshot.key_rows import KeyRange
 from dbops.snapshot.rows import Sequence, SequenceKey, SequenceValue
+from tests.activity_builders import a_growth
 from tests.builders import a_column, a_constraint, a_foreign_key, a_schema, a_sequence, a_table
 from tests.checks.mending import assert_mends
 from tests.looking import look
@@ -31,6 +32,7 @@ def said(
     type_: str = "integer",
     row_count: int | None = END,
     unseen: str | None = None,
+    growth: Any = None,
     **thresholds: Any,
 ) -> list[Finding | Unseen]:
     """What the check says of public.task.id, between `keys` or fed by a sequence that stands at `last_value`."""
@@ -49,7 +51,7 @@ def said(
             )
         ]
     sequences = (sequence,) if sequence else ()
-    return list(check(schema, sequences, tuple(values), tuple(fed), tuple(ranges), **thresholds))
+    return list(check(schema, sequences, tuple(values), tuple(fed), tuple(ranges), growth, **thresholds))
 
 
 def finding(*objects: Any, **options: Any) -> Finding:
@@ -267,3 +269,72 @@ def test_a_table_that_is_locked_costs_only_itself(database: Database) -> None:
         looked = look(database, CHECK)
     assert looked.targets == ["public.t.id"]
     assert looked.result.reason == "locked by another session: public.held"
+
+
+def a_key_growth(**values: Any) -> Any:
+    """The section with the growth of public.task.id."""
+    return (a_growth("key", oid=1, column=1, **values),)
+
+
+MILLION = 1_000_000
+
+
+def test_with_few_days_left_it_is_told_however_little_is_used() -> None:
+    found = finding(keys=(1, 600 * MILLION), growth=a_key_growth(per_day=10 * MILLION, to=600 * MILLION))
+    assert (found.severity, found.basis, found.confidence) == (Severity.WARNING, Basis.ESTIMATED, Confidence.MEDIUM)
+    assert found.message == (
+        "27 % of its integer is used (600,000,000 of 2,147,483,647); when it is full, every INSERT into public.task "
+        "fails. At the pace of the last 28 days (10,000,000 a day), that is in 154 days."
+    )
+    assert (found.evidence["days_left"], found.evidence["rows_per_day"]) == (154.7, 10 * MILLION)
+    soon = finding(keys=(1, HALF), growth=a_key_growth(per_day=38 * MILLION, to=HALF))
+    assert (soon.severity, soon.basis, soon.is_red) == (Severity.CRITICAL, Basis.ESTIMATED, False)
+    assert (
+        said(keys=(1, 600 * MILLION), growth=a_key_growth(per_day=10 * MILLION, to=600 * MILLION), days_left=90) == []
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"per_day": MILLION, "to": 600 * MILLION},
+        {"per_day": 100 * MILLION, "days": 5, "to": 600 * MILLION},
+        {"values": (1, 1, 600 * MILLION, 600 * MILLION, 600 * MILLION)},
+        {"per_day": 10 * MILLION, "to": 500 * MILLION},
+    ],
+    ids=["days enough", "measured for five days", "one load", "of another key"],
+)
+def test_silent_where_nothing_says_that_it_will_be_full_soon(values: dict[str, Any]) -> None:
+    assert said(keys=(1, 600 * MILLION), growth=a_key_growth(**values)) == []
+
+
+def test_keys_that_leap_have_no_pace() -> None:
+    growth = a_key_growth(per_day=10 * MILLION, to=600 * MILLION)
+    assert said(keys=(1, 600 * MILLION), row_count=900, growth=growth) == []
+    found = finding(keys=(1, END), row_count=12, growth=a_key_growth(per_day=10 * MILLION, to=END))
+    assert (found.severity, found.confidence) == (Severity.INFO, Confidence.LOW)
+    assert "days_left" not in found.evidence
+
+
+def test_a_fed_key_says_when_it_is_full_until_its_sequence_tells_of_it() -> None:
+    slow = (a_growth(per_day=MILLION, to=HALF + 1),)
+    found = finding(last_value=HALF + 1, extreme=HALF, growth=slow)
+    assert (found.severity, found.basis, found.evidence["days_left"]) == (Severity.WARNING, Basis.MEASURED, 1073.7)
+    assert "At the pace of the last 28 days (1,000,000 a day), that is in 1,073 days." in found.message
+    fast = (a_growth(per_day=10 * MILLION, to=HALF + 1),)
+    assert said(last_value=HALF + 1, extreme=HALF, growth=fast) == []
+    assert finding(last_value=HALF + 1, extreme=HALF, growth=fast, sequence_days_left=90).basis is Basis.MEASURED
+    cron = a_sequence(extension="cron")
+    own = finding(last_value=600 * MILLION, sequence=cron, growth=(a_growth(per_day=10 * MILLION, to=600 * MILLION),))
+    assert own.evidence["days_left"] == 154.7
+
+
+def test_a_key_that_is_on_its_way_is_widened_before_it_is_full(database: Database) -> None:
+    database.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (600000000)")
+    ((oid,),) = database.execute("SELECT 't'::regclass::oid::bigint")
+    growing = {"growth": (a_growth("key", oid=oid, column=1, per_day=10 * MILLION, to=600 * MILLION),)}
+    # One row with such a key is a leap once its table has been counted.
+    options: dict[str, Any] = {"sections": growing, "leap_ratio": 0.0}
+    (found,) = look(database, CHECK, **options).findings
+    assert (found.target.name, found.basis) == ("public.t.id", Basis.ESTIMATED)
+    assert_mends(database, CHECK, found, **options)

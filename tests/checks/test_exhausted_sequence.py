@@ -6,9 +6,10 @@ import psycopg
 import pytest
 
 from dbops.checks.exhausted_sequence import check
-from dbops.findings.finding import Basis, Finding, Kind, Severity, Target, Unseen
+from dbops.findings.finding import Basis, Confidence, Finding, Kind, Severity, Target, Unseen
 from dbops.findings.report import Outcome
 from dbops.snapshot.rows import RelationSize, Sequence, SequenceValue
+from tests.activity_builders import a_growth
 from tests.builders import a_column, a_foreign_key, a_schema, a_sequence, a_table
 from tests.checks.mending import assert_mends
 from tests.looking import apply, look
@@ -450,3 +451,89 @@ def test_the_fix_keeps_what_the_identity_is(database: Database) -> None:
     (found,) = look(database, CHECK).findings
     apply(database, found.fix)
     assert database.execute("INSERT INTO t DEFAULT VALUES RETURNING id") == [(INT + 1,)]
+
+
+def foretold(last_value: int, growth: Any, *, sequence: Sequence | None = None, **thresholds: Any) -> list[Finding]:
+    """What is found of a sequence up to a thousand, or another, that has grown so."""
+    value = SequenceValue(sequence_oid=500, last_value=last_value, is_called=True, unseen=None)
+    found = check(a_schema(), (sequence or a_sequence(maximum=1000),), (value,), None, (growth,), **thresholds)
+    return [one for one in found if isinstance(one, Finding)]
+
+
+def test_with_few_days_left_it_is_told_however_little_is_used() -> None:
+    (found,) = foretold(280, a_growth(per_day=10, to=280))
+    assert (found.severity, found.basis, found.confidence) == (Severity.WARNING, Basis.ESTIMATED, Confidence.MEDIUM)
+    assert found.message == (
+        "28 % of its MAXVALUE is used (280 of 1,000); when it is full, every nextval() fails. "
+        "At the pace of the last 28 days (10 a day), that is in 72 days."
+    )
+    assert (found.evidence["days_left"], found.evidence["rows_per_day"]) == (72.0, 10)
+    assert found.evidence["measured_days"] == 28.0
+    (soon,) = foretold(700, a_growth(per_day=11, to=700))
+    assert (soon.severity, soon.basis, soon.is_red) == (Severity.CRITICAL, Basis.ESTIMATED, False)
+    assert foretold(280, a_growth(per_day=10, to=280), days_left=60) == []
+    assert foretold(280, a_growth(per_day=10, to=280), critical_days_left=80)[0].severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(
+    "growth",
+    [
+        a_growth(per_day=2, to=280),
+        a_growth(per_day=90, days=3, to=280),
+        a_growth(per_day=10, days=9, to=280),
+        a_growth(values=(0, 0, 270, 270, 280)),
+        a_growth(values=(100, 200, 10, 150, 280)),
+        a_growth(values=(280,) * 5),
+        a_growth(moments=a_growth().moments[:3], values=(0, 140, 280)),
+        a_growth(oid=501, per_day=10, to=280),
+        a_growth("key", oid=500, per_day=10, to=280),
+    ],
+    ids=[
+        "days enough",
+        "measured for three days",
+        "further ahead than that tells",
+        "one load",
+        "set back",
+        "still",
+        "seen three times",
+        "another sequence's",
+        "a key's",
+    ],
+)
+def test_silent_where_nothing_says_that_it_will_be_full_soon(growth: Any) -> None:
+    assert foretold(280, growth) == []
+
+
+def test_what_is_full_by_now_is_judged_by_that_and_says_when_it_ends() -> None:
+    (found,) = foretold(800, a_growth(per_day=1, to=800))
+    assert (found.severity, found.basis, found.confidence) == (Severity.WARNING, Basis.MEASURED, Confidence.HIGH)
+    assert found.message.endswith("At the pace of the last 28 days (1 a day), that is in 200 days.")
+    (short,) = foretold(800, a_growth(per_day=100, days=2, to=800))
+    assert (short.severity, short.evidence["days_left"]) == (Severity.WARNING, 2.0)
+    assert short.message.endswith("At the pace of the last 2 days (100 a day), that is in 2 days.")
+    (used_up,) = foretold(1000, a_growth(per_day=10, to=1000))
+    assert "pace" not in used_up.message
+
+
+def test_values_are_counted_in_the_steps_that_the_sequence_takes() -> None:
+    down = a_sequence(increment=-10, start=-1, minimum=-10_000, maximum=-1)
+    values = tuple(-700 * quarter - 1 for quarter in range(5))
+    (found,) = foretold(-2801, a_growth(values=values), sequence=down)
+    assert (found.evidence["rows_per_day"], found.evidence["days_left"]) == (10, 71.9)
+    up = a_growth(values=tuple(700 * quarter for quarter in range(5)))
+    assert foretold(-2801, up, sequence=down) == []
+
+
+@pytest.mark.parametrize("column", ["serial", "int GENERATED ALWAYS AS IDENTITY"])
+def test_a_sequence_that_is_on_its_way_is_widened_before_it_is_full(database: Database, column: str) -> None:
+    database.execute(f"CREATE TABLE t (id {column} PRIMARY KEY); SELECT setval('t_id_seq', 600000000)")
+    ((oid,),) = database.execute("SELECT 't_id_seq'::regclass::oid::bigint")
+    growing = {"growth": (a_growth(oid=oid, per_day=10_000_000, to=600_000_000),)}
+    (found,) = look(database, CHECK, sections=growing).findings
+    assert (found.severity, found.evidence["days_left"]) == (Severity.WARNING, 154.7)
+    assert look(database, "exhausted_integer_key", sections=growing).findings == []
+    assert_mends(database, CHECK, found, sections=growing)
+    database.execute("CREATE TABLE u (id serial PRIMARY KEY); SELECT setval('u_id_seq', 600000000)")
+    ((loaded,),) = database.execute("SELECT 'u_id_seq'::regclass::oid::bigint")
+    once = {"growth": (a_growth(oid=loaded, values=(1, 1, 600_000_000, 600_000_000, 600_000_000)),)}
+    assert look(database, CHECK, sections=once).findings == []

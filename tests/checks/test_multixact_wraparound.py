@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dbops.checks.multixact_wraparound import check
-from dbops.findings.finding import Finding, Kind, Severity, Target, Unseen
+from dbops.findings.finding import Basis, Finding, Kind, Severity, Target, Unseen
 from dbops.snapshot.vacuum_rows import HIDDEN_HOLDERS
+from tests.activity_builders import a_growth
 from tests.checks.aged_server import MULTIXACTS, aged, run, told
 from tests.setting_builders import a_server
 from tests.vacuum_builders import a_database_age, a_holder, a_table_age, autovacuum_settings
@@ -86,6 +87,19 @@ def test_where_sessions_are_hidden_nobody_knows_who_may_hold_them() -> None:
     assert "held by" not in found.message
     assert unseen == Unseen("shop", HIDDEN_HOLDERS)
     assert said(5, horizon_holders=(a_holder(pid=7, is_hidden=True),)) == []
+
+
+def test_how_many_days_are_left_is_told_at_the_pace_of_the_multixacts() -> None:
+    (found,) = findings(OLD, growth=(a_growth("multixact", per_day=10_000_000),))
+    assert (found.severity, found.basis) == (Severity.WARNING, Basis.MEASURED)
+    assert "most locking of rows. At the pace of the last 28 days (10,000,000 a day), that is in 107 days." in (
+        found.message
+    )
+    assert (found.evidence["days_left"], found.evidence["multixacts_per_day"]) == (107.1, 10_000_000)
+    (early,) = findings(900_000_000, growth=(a_growth("multixact", per_day=200_000_000),))
+    assert (early.severity, early.basis, early.is_red) == (Severity.WARNING, Basis.ESTIMATED, False)
+    assert findings(799_999_999, growth=(a_growth("multixact", per_day=200_000_000),)) == []
+    assert findings(900_000_000, growth=(a_growth("xid", per_day=200_000_000),)) == []
 
 
 def test_a_server_that_is_old_is_red_and_young_after_the_fix(server: Server, place: Path) -> None:

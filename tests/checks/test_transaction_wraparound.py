@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dbops.checks.transaction_wraparound import check
-from dbops.findings.finding import Basis, Finding, Kind, Severity, Target, Unseen
+from dbops.findings.finding import Basis, Confidence, Finding, Kind, Severity, Target, Unseen
 from dbops.snapshot.vacuum_rows import HIDDEN_HOLDERS
+from tests.activity_builders import a_growth
 from tests.checks.aged_server import TRANSACTIONS, aged, run, told
 from tests.looking import look, snapshot_of
 from tests.setting_builders import a_server
@@ -131,6 +132,53 @@ def test_a_temporary_table_can_only_be_vacuumed_by_its_own_session() -> None:
 
 def test_the_share_is_a_threshold() -> None:
     assert findings(800_000_000, used_ratio=0.3)
+
+
+def consumed(per_day: int, **values: Any) -> Any:
+    """The section with so many transaction ids used up a day."""
+    return (a_growth("xid", per_day=per_day, to=5_000_000_000, **values),)
+
+
+def test_how_many_days_are_left_is_told_at_the_pace_of_the_ids() -> None:
+    (found,) = findings(OLD, growth=consumed(10_000_000))
+    assert (found.severity, found.basis, found.confidence) == (Severity.WARNING, Basis.MEASURED, Confidence.HIGH)
+    assert found.message == (
+        "1,073,741,824 of 2,147,483,648 transaction ids are used since the oldest that shop still holds; at the end "
+        "the server refuses every write. At the pace of the last 28 days (10,000,000 a day), that is in 107 days."
+    )
+    assert (found.evidence["days_left"], found.evidence["xids_per_day"]) == (107.1, 10_000_000)
+
+
+def test_an_age_beyond_routine_is_told_early_where_few_days_are_left() -> None:
+    (found,) = findings(500_000_000, growth=consumed(300_000_000))
+    assert (found.severity, found.basis, found.confidence) == (Severity.WARNING, Basis.ESTIMATED, Confidence.MEDIUM)
+    assert (found.is_red, found.evidence["days_left"]) == (False, 5.5)
+    (soon,) = findings(1_300_000_000, growth=consumed(900_000_000))
+    assert (soon.severity, soon.basis, soon.is_red) == (Severity.CRITICAL, Basis.ESTIMATED, False)
+    assert "that is in 22 hours." in soon.message
+    (red,) = findings(FAILSAFE, growth=consumed(900_000_000))
+    assert (red.severity, red.basis, red.is_red) == (Severity.CRITICAL, Basis.MEASURED, True)
+
+
+@pytest.mark.parametrize(
+    ("age", "growth"),
+    [
+        (399_999_999, consumed(900_000_000)),
+        (500_000_000, consumed(100_000_000)),
+        (500_000_000, consumed(900_000_000, days=3)),
+        (500_000_000, (a_growth("xid", values=(0, 0, 10**10, 10**10, 10**10)),)),
+        (500_000_000, (a_growth("multixact", per_day=900_000_000),)),
+    ],
+    ids=["routine on a busy server", "days enough", "measured for three days", "one load", "multixacts"],
+)
+def test_no_pace_alarms_at(age: int, growth: Any) -> None:
+    assert findings(age, growth=growth) == []
+
+
+def test_the_days_are_thresholds() -> None:
+    assert findings(500_000_000, growth=consumed(100_000_000), days_left=30)
+    (found,) = findings(500_000_000, growth=consumed(300_000_000), critical_days_left=6)
+    assert found.severity is Severity.CRITICAL
 
 
 def test_a_server_that_is_old_names_who_holds_it_and_is_young_after_the_fix(server: Server, place: Path) -> None:
