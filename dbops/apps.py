@@ -15,3 +15,6 @@ class DbopsConfig(AppConfig):
 
     def ready(self) -> None:
         register(check_setting, "dbops")
+        from dbops.slow_queries.watching import watch  # noqa: PLC0415  it has models, which are ready only now
+
+        watch()

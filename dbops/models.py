@@ -162,3 +162,48 @@ class Statement(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class SlowQueries(models.Model):
+    """Slow executions of DATABASES[`alias`] in one process's minute or, once merged, in an hour of all processes.
+
+    `data` has how long they took, by statement: `dbops.slow_queries.store` says how.
+    """
+
+    alias = models.TextField("database")
+    began_at = models.DateTimeField()
+    seconds = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        verbose_name_plural = "slow queries"
+        default_permissions = ()
+        indexes = [models.Index(fields=["alias", "began_at"], name="dbops_slowqueries_began_at")]
+
+    def __str__(self) -> str:
+        return f"{self.alias}, {self.began_at:%Y-%m-%d %H:%M}"
+
+
+class SlowQueryProcess(models.Model):
+    """A process whose statements for DATABASES[`alias`] were watched, and until when all it saw is kept.
+
+    `threshold_ms` is from when on a statement was slow there. `dropped` slow executions were not counted for want of
+    room, the last at `dropped_at`. `has_ended` says that nothing comes after `seen_at`.
+    """
+
+    process = models.UUIDField()
+    alias = models.TextField("database")
+    threshold_ms = models.FloatField()
+    began_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    has_ended = models.BooleanField(default=False)
+    dropped = models.PositiveIntegerField(default=0)
+    dropped_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "slow query processes"
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["process", "alias"], name="dbops_slowqueryprocess_once")]
+
+    def __str__(self) -> str:
+        return f"{self.alias}, {self.process}"

@@ -26,6 +26,7 @@ from dbops.conf import config
 from dbops.errors import DbopsError
 from dbops.management.interruption import ended_by_ctrl_c
 from dbops.management.surface import Surface
+from dbops.slow_queries.log import unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -123,7 +124,7 @@ class DbopsCommand(BaseCommand):
         handle_default_options(options)
         by_name = vars(options)
         try:
-            with ended_by_ctrl_c():
+            with ended_by_ctrl_c(), unwatched():
                 self.execute(*by_name.pop("args", ()), **by_name)
                 self.stdout.flush()
         except KeyboardInterrupt:

@@ -131,13 +131,18 @@ def normalised(text: str) -> str:
     for a constant though it looks like a word: NULL, TRUE, and the field of EXTRACT.
     """
     found = _Normalised(hides_names=verb(text) in _NAMING)
-    given = list(tokens(_MANY_ROWS.sub("", _MANY_PARAMETERS.sub("", text))))
+    given = list(tokens(without_repetition(text)))
     place = 0
     while place < len(given):
         place = found.take(given, place)
     while found.parts and found.parts[-1] == ";":
         found.parts.pop()
     return " ".join(found.parts)
+
+
+def without_repetition(text: str) -> str:
+    """Return a statement of Django's with one parameter of a list, and one row of many: it has the same fingerprint."""
+    return _MANY_ROWS.sub("", _MANY_PARAMETERS.sub("", text))
 
 
 class _Normalised:
