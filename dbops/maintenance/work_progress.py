@@ -43,6 +43,8 @@ _SHARES: Final[Mapping[tuple[str, str], tuple[float, float]]] = {
     ("index", "waiting for readers before marking dead"): (0.99, 0.99),
     ("index", "waiting for readers before dropping"): (0.99, 0.99),
 }
+#: The phases whose counters are of themselves, and not left over from the phase before.
+_COUNTED: Final = frozenset(phase for (_, phase), (begin, end) in _SHARES.items() if end > begin) | {"scanning heap"}
 
 
 def read_progress(session: Session, pid: int) -> tuple[str, float] | None:
@@ -70,6 +72,6 @@ def part_done(row: Mapping[str, Any]) -> float:
 
 def _ratio(row: Mapping[str, Any]) -> float | None:
     count = row["done"] if row["phase"] == "vacuuming heap" else row["scanned"]
-    if not row["total"] or count is None or row["phase"] in {"vacuuming indexes", "cleaning up indexes"}:
+    if not row["total"] or count is None or row["phase"] not in _COUNTED:
         return None
     return min(float(count) / float(row["total"]), 1.0)

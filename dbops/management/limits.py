@@ -1,17 +1,27 @@
-"""The time limits of commands that work at tables one by one."""
+"""What commands that work at tables one by one have in common: their time limits, and what they end with."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from dbops.findings.vacuum_advice import Outcome
 from dbops.maintenance.vacuum_run import Limits
+from dbops.management.command import Exit
 from dbops.snapshot.amounts import format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from django.core.management.base import CommandParser
+
+#: What each outcome ends with; all others are warnings.
+CODES: Final = {
+    Outcome.DONE: Exit.FINE,
+    Outcome.UNPROVED: Exit.FOUND,
+    Outcome.FAILED: Exit.FAILED,
+    Outcome.INTERRUPTED: Exit.FAILED,
+}
 
 
 def add_limits(parser: CommandParser) -> None:

@@ -58,13 +58,25 @@ def render_work(plans: Sequence[VacuumPlan], limits: str) -> str:
     """Return the statements that are to be run, under which `limits`, as a plan to agree to."""
     lines = []
     for plan in plans:
-        due = [item for item in plan.work if item.obstacle is None]
-        lines.append(f"{plan.name}: {plural(len(due), 'statement')}, one at a time; {limits}")
-        for item in due:
-            caution = f"  -- {item.caution}" if isinstance(item, IndexAdvice) and item.caution else ""
-            lines.append(f"  {item.statement};{caution}")
-        lines += [f"  not {item.name}: {item.obstacle}" for item in plan.work if item.obstacle is not None]
+        due = sum(item.obstacle is None for item in plan.work)
+        lines.append(f"{plan.name}: {plural(due, 'statement')}, one at a time; {limits}")
+        lines += [f"  {line}" for line in _work_lines(plan.work)]
     return visible_code("\n".join(lines))
+
+
+def add_work(page: Page, items: Sequence[TableAdvice | IndexAdvice], *, indent: int = 0) -> None:
+    """Add the statements that are to be run, and what is not, with the reason."""
+    page.code(_work_lines(items), indent=indent)
+
+
+def _work_lines(items: Sequence[TableAdvice | IndexAdvice]) -> Iterator[str]:
+    for item in items:
+        if item.obstacle is None:
+            caution = f"  -- {item.caution}" if isinstance(item, IndexAdvice) and item.caution else ""
+            yield f"{item.statement};{caution}"
+    for item in items:
+        if item.obstacle is not None:
+            yield f"not {item.name}: {item.obstacle}"
 
 
 def render_results(
@@ -77,15 +89,15 @@ def render_results(
 ) -> str:
     """Return how it went with each statement."""
     page = Page(width=width, colour=colour)
-    add_results(page, plan, results)
+    done = sum(result.outcome is Outcome.DONE for result in results)
+    head = f"{format_count(done)} of {plural(len(plan.work), 'statement')} done"
+    page.prose(styled((plan.name, "bold"), f" · {head}"))
+    add_results(page, results)
     return page.text(encoding)
 
 
-def add_results(page: Page, plan: VacuumPlan, results: Sequence[Treated], *, indent: int = 0) -> None:
+def add_results(page: Page, results: Sequence[Treated], *, indent: int = 0) -> None:
     """Add how it went with each statement."""
-    done = sum(result.outcome is Outcome.DONE for result in results)
-    head = f"{format_count(done)} of {plural(len(plan.work), 'statement')} done"
-    page.prose(styled((plan.name, "bold"), f" · {head}"), indent=indent)
     for result in results:
         word, style = _WORDS[result.outcome]
         facts = []
@@ -94,7 +106,7 @@ def add_results(page: Page, plan: VacuumPlan, results: Sequence[Treated], *, ind
         if result.size_before is not None and result.size_after is not None:
             facts.append(f"{format_bytes(result.size_before)} → {format_bytes(result.size_after)}")
         if result.outcome not in _NOT_RUN:
-            facts.append(_duration(result.duration_s))
+            facts.append(duration(result.duration_s))
         first, *rest = result.statement.split("\n")
         page.line(
             styled((f"{word:<9}", style), f" {first}{' …' if rest else ''}", *(f" · {fact}" for fact in facts)),
@@ -239,7 +251,8 @@ def _add_tuning(page: Page, tuning: Tuning, verbosity: int) -> None:
         page.code(tuning.fix.undo, indent=4, style="cyan")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return how long something took: `34 ms`, or as format_seconds() has it."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else format_seconds(seconds)
 
 
@@ -260,7 +273,12 @@ def _gauges(table: TableAdvice) -> Iterator[str]:
         elif gauge.trigger is None:
             yield f"{format_count(gauge.changes)} {what}; autovacuum never comes for them"
         else:
-            yield f"{format_count(gauge.changes)} {what}; {comes} {format_count(gauge.trigger)}: {gauge.fill:.0%} full"
+            full = (
+                f"{gauge.fill:.0%} full"
+                if (gauge.fill or 0) < 10
+                else f"{format_count(int(gauge.fill or 0))} times that"
+            )
+            yield f"{format_count(gauge.changes)} {what}; {comes} {format_count(gauge.trigger)}: {full}"
 
 
 def _ages(table: TableAdvice, now: datetime) -> Iterator[str]:

@@ -278,3 +278,64 @@ def test_no_password_is_in_what_is_written(database: Database, dbvacuum: Run, mo
         ended = dbvacuum("--format", kind, "-v")
         assert ended.code == 0
         assert "s3cret" not in ended.out + ended.err
+
+
+# indexes
+
+
+@ONE_VERSION
+def test_ctrl_c_names_the_index_that_a_rebuild_leaves_behind(database: Database) -> None:
+    database.execute("CREATE TABLE task (a int)")
+    database.execute("CREATE INDEX task_a ON task (a)")
+    database.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'task_a'::regclass")
+    with database.connect(autocommit=False) as other:
+        other.execute("INSERT INTO task VALUES (1)")  # REINDEX CONCURRENTLY waits for it
+        command = ("manage.py", "dbvacuum", "--dsn", database.dsn, "--reindex", "--apply", "--yes")
+        with subprocess.Popen(
+            (sys.executable, *command),
+            cwd=PROJECT,
+            env={**os.environ, "DEBUG": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'REINDEX%%' AND state = 'active'"
+            deadline = time.monotonic() + 30
+            while database.execute(waiting) == [(0,)] and time.monotonic() < deadline:
+                time.sleep(0.1)
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+        assert database.execute(waiting) == [(0,)]
+    assert process.returncode == 2
+    assert "dbvacuum: interrupted" in err
+    assert "stopped   REINDEX INDEX CONCURRENTLY public.task_a" in out
+    assert "DROP INDEX CONCURRENTLY public.task_a_ccnew;" in out
+    [(left,)] = database.execute("SELECT count(*) FROM pg_class WHERE relname = 'task_a_ccnew'")
+    assert left == 1
+
+
+@ONE_VERSION
+def test_without_reindex_an_invalid_index_is_only_named(database: Database, dbvacuum: Run) -> None:
+    database.execute("CREATE TABLE task (a int)")
+    database.execute("CREATE INDEX task_a ON task (a)")
+    database.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'task_a'::regclass")
+
+    assert "REINDEX INDEX CONCURRENTLY public.task_a;" in dbvacuum("--dsn", database.dsn).out
+    assert dbvacuum("--dsn", database.dsn, "--apply", "--yes").code == 0
+    done = dbvacuum("--dsn", database.dsn, "--apply", "--yes", "--reindex")
+
+    assert done.code == 0
+    assert "done      REINDEX INDEX CONCURRENTLY public.task_a" in done.out
+    assert "Nothing to do" in dbvacuum("--dsn", database.dsn, "--reindex").out
+
+
+@ONE_VERSION
+def test_through_a_pooler_nothing_is_changed(database: Database, pooler: Path, dbvacuum: Run) -> None:
+    plant(database, "public.task")
+    dsn = f"host={pooler} port=6432 user=postgres dbname={database.name}"
+    assert dbvacuum("--dsn", dsn).code == 0
+    ended = dbvacuum("--dsn", dsn, "--apply", "--yes")
+    assert ended.code == 2
+    assert "reached through a pooler" in ended.err
+    assert dead_rows(database, "task") == 400

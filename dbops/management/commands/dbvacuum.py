@@ -11,13 +11,12 @@ from django.core.management.base import OutputWrapper
 
 from dbops import __version__
 from dbops.errors import DbopsError, UsageError
-from dbops.findings.vacuum_advice import Outcome
 from dbops.maintenance.one_run import MaintenanceBusyError
 from dbops.maintenance.vacuum_look import look
 from dbops.maintenance.vacuum_run import opened_run
 from dbops.management.command import DbopsCommand, Exit
 from dbops.management.confirmation import add_confirmation, confirmed
-from dbops.management.limits import add_limits, limit_words, limits_of
+from dbops.management.limits import CODES, add_limits, limit_words, limits_of
 from dbops.management.progress import shown_progress
 from dbops.management.surface import Surface, check_writable, write_whole
 from dbops.management.targets import Target, targets_of
@@ -29,14 +28,6 @@ if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
     from dbops.maintenance.vacuum_run import Limits
-
-#: What each outcome ends with; all others are warnings.
-CODES = {
-    Outcome.DONE: Exit.FINE,
-    Outcome.UNPROVED: Exit.FOUND,
-    Outcome.FAILED: Exit.FAILED,
-    Outcome.INTERRUPTED: Exit.FAILED,
-}
 
 
 class Command(DbopsCommand):
