@@ -103,7 +103,7 @@ class PlanningSession(Session):
     @contextmanager
     def planning(self, role: str | None) -> Iterator[None]:
         """Hold a read-only transaction as `transaction` does, with the rights of `role` where one is given."""
-        with self.transaction():
+        with self.transaction(end="ROLLBACK"):
             self._fetch("RELEASE SAVEPOINT look")
             if role is not None:
                 self._fetch(f"SET LOCAL ROLE {quote_ident(role)}")

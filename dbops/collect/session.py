@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from dbops.collect.row_making import as_tuple, row_maker
 from dbops.conf import query_timeout_ms
@@ -86,10 +86,14 @@ class Session:
         self._fetch("SELECT 1")
 
     @contextmanager
-    def transaction(self, *, statement_timeout_ms: int | None = None) -> Iterator[None]:
-        """Hold one REPEATABLE READ READ ONLY transaction that never waits long, and always roll it back.
+    def transaction(
+        self, *, statement_timeout_ms: int | None = None, end: Literal["COMMIT", "ROLLBACK"] = "COMMIT"
+    ) -> Iterator[None]:
+        """Hold one REPEATABLE READ READ ONLY transaction that never waits long, and that leaves nothing.
 
-        `statement_timeout_ms` takes the place of the session's, for this transaction.
+        `statement_timeout_ms` takes the place of the session's, for this transaction. All that is read in it has been
+        rolled back to the savepoint when it ends. To `end` it by a ROLLBACK would count among those of the application,
+        of which the server keeps a number only.
 
         Raises:
             ConnectionLostError: the server went away, or stopped answering.
@@ -102,6 +106,7 @@ class Session:
             # No conversion is possible there, and a byte that is not UTF-8 would fail the whole statement.
             self._take_bytes_as_latin1()
         self._fetch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        is_done = False
         try:
             self._fetch(f"SET LOCAL statement_timeout = {timeout_ms}")
             self._fetch(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
@@ -110,9 +115,10 @@ class Session:
             self._fetch("SET LOCAL jit = off")
             self._fetch("SAVEPOINT look")
             yield
+            is_done = True
         finally:
             if not self._connection.closed:
-                self._fetch("ROLLBACK")
+                self._fetch(end if is_done else "ROLLBACK")
 
     def hide_schemas(self) -> None:
         """Empty the search path: names are printed in full, and nothing can shadow the catalogue's own."""
