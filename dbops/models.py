@@ -70,6 +70,7 @@ class Finding(models.Model):
     rolled_up = models.JSONField(default=list)
     fix = models.JSONField(null=True)
     fingerprint = models.TextField()
+    first_seen_at = models.DateTimeField("first seen", null=True)
 
     class Meta:
         default_permissions = ("view",)

@@ -117,6 +117,7 @@ def _rows(look: models.Look, report: Report) -> Iterator[models.Finding]:
                 check_name=finding.check,
                 app_label=finding.owner.app_label or "",
                 notes=list(report.notes(finding)),
+                first_seen_at=report.first_seen_at(finding),
                 **{name: document[name] or "" for name in ("model", "field", "migration")},
                 **{name: document[name] for name in _AS_THEY_ARE},
             )

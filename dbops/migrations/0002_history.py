@@ -10,6 +10,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name="finding",
+            name="first_seen_at",
+            field=models.DateTimeField(null=True, verbose_name="first seen"),
+        ),
         migrations.CreateModel(
             name="Episode",
             fields=[
