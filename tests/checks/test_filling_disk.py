@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CHECK: Final = "filling_disk"
 GB: Final = 1024**3
 #: Not even the disk of a busy machine is reported.
-ANY: Final = {"used_ratio": 2.0, "critical_ratio": 2.0}
+ANY: Final[dict[str, Any]] = {"used_ratio": 2.0, "critical_ratio": 2.0}
 ELSEWHERE: Final = "its files are not on this machine"
 CONFIGURE: Final = 'give its size as limit_bytes of filling_disk in DBOPS["CHECKS"]'
 
@@ -265,7 +265,7 @@ def test_wal_and_tablespaces_on_other_disks_are_looked_at_too(server: Server, pl
             folder.mkdir()
             cluster.account.take(folder)
         with psycopg.connect(cluster.dsn(), autocommit=True) as connection:
-            connection.execute(f"CREATE TABLESPACE \"Old\" LOCATION '{one / 'space'}'")  # type: ignore[arg-type]
+            connection.execute(f"CREATE TABLESPACE \"Old\" LOCATION '{one / 'space'}'")
         cluster.stop()
         wal = cluster.data_dir / "pg_wal"
         move = f"mv {wal}/* {two}/wal/ && rmdir {wal} && ln -s {two}/wal {wal}"

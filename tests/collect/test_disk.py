@@ -15,7 +15,7 @@ from dbops.collect.session import Session
 from tests.looking import snapshot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from dbops.snapshot.counter_rows import DiskSpace
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def elsewhere(database: Database, place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def elsewhere(database: Database, place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of what proves the data directory, at the place where the server is made to say that its files are."""
     data = database.server.cluster.data_dir
     (place / "global").mkdir()

@@ -8,11 +8,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 
 from dbops.counters import growth as module
 from dbops.counters.growth import growth
+from dbops.counters.recording import record
 from dbops.counters.store import store
 from dbops.counters.windows import with_history
+from dbops.diagnose import diagnose_alias
+from dbops.findings.finding import Basis
+from dbops.findings.report import Outcome
 from dbops.models import Counters
 from dbops.snapshot.counter_rows import DiskSpace, StatisticsEpoch
 from dbops.snapshot.forecast import by_subject, forecast
@@ -144,12 +149,17 @@ def test_counters_between_the_hours_have_no_sequences_and_are_passed_over() -> N
     assert grown(alone)["xid", 0, 0, ""].values == (7, 21, 5, 49)
 
 
-def test_no_end_of_counters_is_read_where_none_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_counters_are_read_where_none_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """A section that was never kept, such as after an upgrade of dbops."""
     keep(*(seen(2 - minute / 100) for minute in range(100)), tier=Counters.Tier.HOUR)
     tried = []
     whole = module._moment
-    monkeypatch.setattr(module, "_moment", lambda *given: tried.append(1) or whole(*given))
+
+    def counted(*given: Any) -> Any:
+        tried.append(given)
+        return whole(*given)
+
+    monkeypatch.setattr(module, "_moment", counted)
     assert growth(seen(0, 7)) == TOO_SHORT
     assert len(tried) < 10
 
@@ -242,3 +252,24 @@ def test_a_real_database_is_measured_by_what_it_did(database: Database) -> None:
     assert found["table_size", oids["code"], 0, ""].values[-1] > found["table_size", oids["code"], 0, ""].values[0]
     assert found["database_size", 0, 0, ""].values[-1] > found["database_size", 0, 0, ""].values[0]
     assert len(found["disk", 0, 0, "data"].values) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_look_at_an_alias_foretells_by_what_was_kept_of_it() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SEQUENCE foretold MAXVALUE 1000000")
+        try:
+            for days in (24, 18, 12, 6, 0):
+                cursor.execute("SELECT setval('foretold', %s)", [400_000 - 10_000 * days])
+                taken = record("default")
+                Counters.objects.filter(taken_at__gte=taken.taken_at).delete()
+                if days:
+                    keep(aged(taken, days))
+            (result,) = (report := diagnose_alias("default", only=["exhausted_sequence"])).results
+        finally:
+            cursor.execute("DROP SEQUENCE foretold")
+    (found,) = report.findings
+    assert (found.target.name, found.basis, result.outcome) == ("public.foretold", Basis.ESTIMATED, Outcome.FOUND)
+    assert found.message.endswith("At the pace of the last 24 days (10,000 a day), that is in 60 days.")
+    assert found.evidence["days_left"] == pytest.approx(60, abs=0.1)
+    assert diagnose_alias("default", only=["exhausted_sequence"]).results[0].outcome is Outcome.OK
