@@ -63,7 +63,7 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class Percentile:
-    """Between which durations, in milliseconds, the 95th percentile lies; without a `least_ms` it is below `most_ms`."""
+    """Between which durations, in milliseconds, the 95th percentile lies; without `least_ms` it is below `most_ms`."""
 
     least_ms: float | None
     most_ms: float

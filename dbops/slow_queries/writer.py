@@ -97,11 +97,13 @@ class Writer:
     def _run(self) -> None:
         while not self._stop.wait(self._interval_s) and not self._is_off:
             self.flush()
-        if not self._is_off and (self.buffer or self._is_known):
+        if self.buffer or self._is_known:
             self.flush(has_ended=True)
 
     def flush(self, *, has_ended: bool = False) -> None:
         """Write what there is; what cannot be written is kept for the next time, as long as there is room."""
+        if self._is_off:
+            return
         now, taken = timezone.now(), self.buffer.take()
         try:
             alias = router.db_for_write(SlowQueries)

@@ -52,9 +52,12 @@ def test_what_could_not_be_written_comes_back_beside_what_is_new() -> None:
 
 def test_many_threads_lose_nothing() -> None:
     buffer = Buffer()
-    threads = [
-        threading.Thread(target=lambda: [buffer.add("default", "aa", AT, 120.0) for _ in range(500)]) for _ in range(8)
-    ]
+
+    def add() -> None:
+        for _ in range(500):
+            buffer.add("default", "aa", AT, 120.0)
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
