@@ -9,6 +9,7 @@ from dbops.collect.session import Session
 from dbops.counters.windows import MADE_FROM_HISTORY, with_history
 from dbops.errors import DbopsError
 from dbops.findings.maintenance import Sizes, TableSize
+from dbops.snapshot.amounts import plural
 from dbops.snapshot.schema import REQUIRED, Schema
 from dbops.snapshot.snapshot import Unavailable
 
@@ -64,7 +65,9 @@ def sizes_of(snapshot: Snapshot) -> Sizes:
         )
     tables.sort(key=lambda one: one.size_bytes, reverse=True)
     reasons = [growth.reason] if isinstance(growth, Unavailable) else []
-    reasons += [f"{unknown} tables are locked, and their sizes were not read"] if unknown else []
+    if unknown:
+        those = "is locked, and its size was" if unknown == 1 else "are locked, and their sizes were"
+        reasons.append(f"{plural(unknown, 'table')} {those} not read")
     return Sizes(
         database_bytes=None if isinstance(database, Unavailable) else database[0].size_bytes,
         database_growth_per_day=next((_per_day(row) for row in rows if row.subject == "database_size"), None),

@@ -175,8 +175,8 @@ def _doable(plan: VacuumPlan) -> list[IndexAdvice]:
 
 def _add_rest(page: Page, plan: VacuumPlan) -> None:
     """Add what is not shown, what was not seen, and the command that does what is due."""
+    page.blank()
     if plan.quiet_count:
-        page.blank()
         page.line(f"{plural(plan.quiet_count, 'table')} with nothing to do: --all shows them")
     for line in plan.unseen:
         page.prose(styled(("not seen: ", "yellow"), line), hanging=2)

@@ -16,6 +16,7 @@ from dbops.sources import connect_dsn
 
 if TYPE_CHECKING:
     from dbops.findings.vacuum_advice import VacuumPlan
+    from dbops.maintenance.vacuum_run import Step
     from tests.servers import Database
 
 ONE_VERSION = pytest.mark.parametrize("server", ["pg18"], indirect=True)
@@ -28,10 +29,12 @@ def plan_for(dsn: str) -> VacuumPlan:
         return look(connection, error, alias=None, with_bloat=True, is_reindexing=True)
 
 
-def treated(dsn: str, plan: VacuumPlan | None = None, limits: Limits | None = None) -> list[Treated]:
+def treated(
+    dsn: str, plan: VacuumPlan | None = None, limits: Limits | None = None, step: Step | None = None
+) -> list[Treated]:
     results: list[Treated] = []
     plan = plan or plan_for(dsn)
-    with opened_run(partial(connect_dsn, dsn), plan, limits or Limits()) as run:
+    with opened_run(partial(connect_dsn, dsn), plan, limits or Limits(), step=step) as run:
         run.treat(plan, results)
     return results
 
@@ -134,9 +137,14 @@ def test_a_rebuild_that_fails_takes_away_what_it_leaves_behind(database: Databas
 @ONE_VERSION
 def test_a_rebuild_waits_for_old_transactions_and_is_stopped_by_its_own_limit(database: Database) -> None:
     break_an_index(database, "task_a_idx")
+    told: list[str] = []
     with database.connect(autocommit=False) as other:
         other.execute("INSERT INTO task VALUES (1, 1)")
-        [result] = treated(database.dsn, limits=Limits(lock_s=1, table_s=3))
+        limits = Limits(lock_s=1, table_s=3)
+        [result] = treated(database.dsn, limits=limits, step=lambda what, _done, _total: told.append(what))
+        waits = f"waiting for writers before build, now for pid {other.info.backend_pid}"
+        assert told[0] == "public.task_a_idx, 1 of 1"
+        assert f"public.task_a_idx, 1 of 1: {waits}" in told
         assert (result.outcome, result.reason) == (Outcome.TIMEOUT, "it was stopped after 3 s, the limit for one")
         assert result.leftover == "DROP INDEX CONCURRENTLY public.task_a_idx_ccnew;"
         assert is_valid(database, "task_a_idx") is False

@@ -165,7 +165,7 @@ def test_a_server_that_is_not_there_ends_with_2(dbmaintain: Run, database: Datab
 
 
 @ONE_VERSION
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # a command closes all connections when it ends
 def test_of_an_alias_the_counters_are_kept(database: Database, shop: str, dbmaintain: Run) -> None:
     before = steps(dbmaintain("daily", "--database", shop, "--format", "json"))
     assert before["counters"]["state"] == "to do"
