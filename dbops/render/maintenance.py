@@ -44,7 +44,7 @@ def render_rounds(
             page.blank()
         states = [step.state for step in one.steps]
         counts = [f"{states.count(state)} {state}" for state in State if state in states]
-        page.line(styled((f"{one.name}", "bold"), f" · {one.routine} · {', '.join(counts)}"))
+        page.line(styled((f"{one.name}", "bold"), f" · {one.routine} · {', '.join(counts) or 'not begun'}"))
         for step in one.steps:
             _add_step(page, step, verbosity)
         if State.TO_DO in states:
