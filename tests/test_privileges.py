@@ -135,6 +135,7 @@ RARELY_NEEDED: Final = frozenset(
         "unindexed_foreign_key",
         "mismatched_foreign_key",
         "overdue_vacuum",
+        "held_horizon",
         "transaction_wraparound",
         "multixact_wraparound",
         "bloated_index",

@@ -63,7 +63,7 @@ RIGHTS: Final[Mapping[str, Right]] = {
         needs="pg_monitor (of it, pg_read_all_stats)",
         without="since when a session of another role keeps dead rows from being removed stays unknown",
         grant="GRANT pg_monitor TO {role};",
-        checks=frozenset({"overdue_vacuum", "transaction_wraparound", "multixact_wraparound"}),
+        checks=frozenset({"held_horizon", "overdue_vacuum", "transaction_wraparound", "multixact_wraparound"}),
     ),
     "statement_activity": Right(
         needs="pg_monitor (of it, pg_read_all_stats)",

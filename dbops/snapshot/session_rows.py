@@ -11,7 +11,7 @@ AUTOVACUUM: Final = "autovacuum worker"
 #: How a state begins that is "idle in transaction" or "idle in transaction (aborted)".
 _IDLE_IN_TRANSACTION: Final = "idle in transaction"
 #: Held open on purpose, for as long as it takes: by pg_dump, whose leader is idle while its workers dump.
-_DUMPS: Final = frozenset({"pg_dump", "pg_dumpall"})
+DUMPS: Final = frozenset({"pg_dump", "pg_dumpall"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Session:
 
     @property
     def is_dump(self) -> bool:
-        return self.application in _DUMPS
+        return self.application in DUMPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
