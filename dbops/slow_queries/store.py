@@ -52,7 +52,11 @@ class SlowDurations:
     gap: str | None
 
     def p95(self, fingerprint: str, calls: int, *, total_ms: float | None = None) -> Percentile | Unclaimed:
-        """Return the 95th percentile of a statement that the server counted so often in the window."""
+        """Return the 95th percentile of a statement that the server counted so often in the window.
+
+        `calls` and `total_ms` are those of all its query ids with that fingerprint: the server tells statements apart
+        by the types of their constants too.
+        """
         none = Durations()
         return p95(
             calls,
