@@ -14,6 +14,7 @@ from dbops.counters.windows import MADE_FROM_HISTORY, with_history
 from dbops.errors import DbopsError
 from dbops.findings.plan_reading import Measured
 from dbops.findings.statement_ranking import By, StatementReport, rank, windows_note
+from dbops.management.percentiles import with_percentiles
 from dbops.ownership.owners import Owners
 from dbops.snapshot.activity import with_activity
 from dbops.snapshot.schema import Schema
@@ -94,7 +95,8 @@ def look(
         message = f"no statement {wanted.query_id} ran since {window[0].started_at:%Y-%m-%d %H:%M %Z}".rstrip()
         raise UnknownStatementError(message, hint="manage.py dbqueries lists the query ids; --since looks further back")
     named = _namer(snapshot, alias)
-    ranking = replace(ranking, statements=tuple(map(named, ranking.statements)))
+    told = with_percentiles(map(named, ranking.statements), statements, window[0], alias)
+    ranking = replace(ranking, statements=told)
     if tracking[0].track == "none":
         notes.append("pg_stat_statements.track is none for this role: what such a role runs is not counted")
     if not tracking[0].sees_all_roles:

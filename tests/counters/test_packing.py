@@ -117,7 +117,7 @@ def test_what_an_older_version_kept_is_read_by_its_names(monkeypatch: pytest.Mon
     rows = [Older(dropped=1, blocks_hit=2, commits=3)]
     later = [Older(dropped=1, blocks_hit=5, commits=9)]
     with monkeypatch.context() as patched:
-        patched.setitem(SECTIONS, "database_statistics", Older)  # type: ignore[arg-type]
+        patched.setitem(SECTIONS, "database_statistics", Older)
         packed, patch = pack("database_statistics", rows), pack("database_statistics", later, rows)
     (found,) = earlier = unpack("database_statistics", packed)
     assert (found.commits, found.blocks_hit, found.deadlocks) == (3, 2, None)
