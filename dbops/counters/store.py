@@ -29,7 +29,7 @@ KEPT_FOR: Final[Mapping[str, timedelta]] = {
 }
 #: Sections that are kept once an hour: reading them costs more, and they change slowly.
 HOURLY: Final = frozenset(
-    {"server", "database_size", "relation_sizes", "sequence_values", "key_ranges", "database_ages"}
+    {"server", "database_size", "relation_sizes", "sequence_values", "key_ranges", "database_ages", "disk_space"}
 )
 #: How long one of our own statements may take there.
 _TIMEOUT_MS: Final = 10_000

@@ -31,6 +31,9 @@ GIVEN = {"loose_relations": (LOOSE,)}
 
 def unseen(snapshot: Snapshot, section: str) -> set[str]:
     """Why rows of `section` are incomplete or missing; for indexes and sessions, those of which it is not known."""
+    if section == "statement_activity":  # made of counters, which are those of all roles or not
+        (tracking,) = snapshot.sections["statement_tracking"]  # type: ignore[misc]
+        return set() if tracking.sees_all_roles else {"statements of other roles"}
     rows = snapshot.section(section)
     if isinstance(rows, Unavailable):
         return {rows.reason}
