@@ -10,8 +10,8 @@ How to fix:
 See first who reads: the finding names the tables in the statements that read the most, where pg_stat_statements is
 there. A statement that reads a whole table to find a few rows needs an index (scanned_table), not memory. Old rows that
 nobody reads can go, or lie in partitions of their own. What is really needed again and again should fit: shared_buffers
-of a quarter of the machine's memory (only a restart changes it), or more memory. Switch track_io_timing on, which costs
-next to nothing, to know whether it is worth it.
+of a quarter of the machine's memory (only a restart changes it), or more memory. Switch track_io_timing on to know
+whether that is worth it; it costs little where the clock is quick (pg_test_timing).
 
 Not reported: a ratio of 95 % or more; fewer than 50,000 blocks, and a window of less than an hour. COPY, VACUUM and the
 building of indexes read everything once, whatever the memory: they are left out as far as pg_stat_statements shows them

@@ -21,9 +21,11 @@ rewritten (VACUUM FULL, which locks it, or pg_repack). Where it is an index that
 leave the column out (save(update_fields=[…])) where it has not changed, or keep what changes in a table of its own.
 
 Not reported: tables with fewer than 10,000 updates in the window, or half of them HOT; a window of less than an hour,
-which may be that of one job. A smaller fillfactor is not advised where the updates set an indexed column too, where
-statements change more rows at once than it would leave room for, and where it is small already: then old versions are
-kept by a long transaction (held_horizon), or one transaction changes the same rows again and again.
+which may be that of one job; updates that found no room, where they are no more than the table has pages: each of these
+has room from the first one on that left it, as after a load. A smaller fillfactor is not advised where the updates set
+an indexed column too, where statements change more rows at once than it would leave room for, and where it is small
+already: then old versions are kept by a long transaction (held_horizon), or one transaction changes the same rows again
+and again.
 """
 
 from __future__ import annotations
@@ -82,6 +84,11 @@ class _Updates:
     columns: tuple[str, ...]
 
     @property
+    def is_clear(self) -> bool:
+        """Whether it is known of most that they set no indexed column."""
+        return 2 * self.clear >= self.total
+
+    @property
     def no_room(self) -> str:
         ratio = self.roomless / self.cold
         return f"{'' if self.is_counted else 'at least '}{ratio:.0%} of the others found no room on their page"
@@ -128,6 +135,8 @@ def check(
         if not is_roomless and not is_blocked and not _is_explained(one, newpage_ratio):
             yield Unseen(table.qualified_name, _why_unknown(one, statement_activity, change_ratio))
             continue
+        if is_roomless and not is_blocked and one.roomless <= rooms.pages(table):
+            continue  # each page gave one version away, and has room since
         fix = None
         if is_roomless and not is_blocked:
             fix = rooms.fix(table) if one.bulk < change_ratio * one.total else None
@@ -135,7 +144,7 @@ def check(
             target=Target(Kind.TABLE, table.qualified_name),
             message=_message(rooms, one, is_roomless=is_roomless, is_blocked=is_blocked, fix=fix),
             severity=Severity.WARNING if cold >= many_updates else Severity.INFO,
-            confidence=_confidence(one, change_ratio, is_roomless=is_roomless, is_blocked=is_blocked),
+            confidence=_confidence(one, is_roomless=is_roomless, is_blocked=is_blocked),
             basis=Basis.MEASURED if one.is_counted and is_roomless and not is_blocked else Basis.ESTIMATED,
             evidence=_evidence(rooms, one, window[0]),
             fix=fix,
@@ -186,10 +195,9 @@ def _why_unknown(one: _Updates, activity: Sequence[StatementActivity] | None, ch
     return f"{few} before PostgreSQL 16 nobody counts how many found no room on their page"
 
 
-def _confidence(one: _Updates, change_ratio: float, *, is_roomless: bool, is_blocked: bool) -> Confidence:
+def _confidence(one: _Updates, *, is_roomless: bool, is_blocked: bool) -> Confidence:
     if is_roomless and not is_blocked:
-        is_clear = one.is_counted and one.clear >= change_ratio * one.total
-        return Confidence.HIGH if is_clear else Confidence.MEDIUM
+        return Confidence.HIGH if one.is_counted and one.is_clear else Confidence.MEDIUM
     return Confidence.MEDIUM if is_blocked and one.is_counted else Confidence.LOW
 
 
@@ -205,7 +213,7 @@ def _message(rooms: _Rooms, one: _Updates, *, is_roomless: bool, is_blocked: boo
     factor = rooms.fillfactor(one.table)
     found = f"{hot}: {one.no_room} (fillfactor is {factor})"
     if fix is not None:
-        unknown = "" if one.clear or one.blocked else ", as far as they change no indexed column"
+        unknown = "" if one.is_clear else ", as far as they change no indexed column"
         return f"{found}. A smaller one leaves room for them{unknown}."
     if rooms.fix(one.table) is not None:
         return f"{found}. Statements that change many rows at once fill more than a smaller one would leave free."
@@ -240,6 +248,11 @@ class _Rooms:
     def fillfactor(self, table: Table) -> int:
         """Return a table's fillfactor, or the largest of its partitions'."""
         return max(map(_fillfactor, self._schema.leaves(table)), default=_FULL)
+
+    def pages(self, table: Table) -> int:
+        """Return how many pages a table is known to have at the least."""
+        seen = (self._pages.get(leaf.oid) for leaf in self._schema.leaves(table))
+        return sum(one.pages for one in seen if one is not None)
 
     def left_free(self, table: Table) -> float:
         """Return which part of each page the fillfactor that is advised leaves free."""
