@@ -51,7 +51,7 @@ class WhereSeveralDatabases(WhereSeveral):
 class FindingAdmin(FindingModelAdmin):
     """Findings are made by looks, and by nobody else."""
 
-    list_display = ("severity_mark", "target", "check_name", "whose", "first_seen_at", "database")
+    list_display = ("severity_mark", "target", "check_name", "whose", "database")
     list_display_links = ("target",)
     list_filter = (
         "severity",
