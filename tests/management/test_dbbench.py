@@ -212,3 +212,18 @@ def test_ctrl_c_drops_what_was_begun(database: Database, file: Path) -> None:
     assert (run.returncode, said.decode().splitlines()[-1]) == (2, "dbbench: interrupted")
     assert benches(database) == []
     assert not file.exists()
+
+
+def test_what_the_slow_query_log_costs_is_measured_and_kept(dbanalyze: Runner, shop: str, file: Path) -> None:
+    command = ("slowlog", "--statements", 50, "--runs", 2, "--database", shop, "--output", file)
+    for number in (1, 2):
+        ended = dbanalyze.command(load_command_class("dbops", "dbbench"), *command)
+        assert ended.code in {0, 1}, ended.err  # how quick the machine is now is not for a test to say
+        assert ended.out.endswith(f"kept in {file}\n")
+        assert ("the last" in ended.out) == (number == 2)
+        kept = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        assert len(kept) == number
+        assert (kept[-1]["benchmark"], kept[-1]["size"]) == ("slowlog", {"statements": 50})
+        for plain_us, watched_us, ratio, usual in zip(*kept[-1]["runs"].values(), strict=True):
+            assert ratio == pytest.approx(watched_us / plain_us, abs=1e-3)
+            assert usual == pytest.approx(1 + (watched_us - plain_us) / 200, abs=1e-3)

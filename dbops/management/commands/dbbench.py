@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbops.benchmark import analysis
+from dbops.benchmark import analysis, slow_query_log
 from dbops.benchmark.figures import keep, last_kept
 from dbops.benchmark.large_schema import MOST_INDEXES, STANDARD, Size, statements
 from dbops.benchmark.page import page
@@ -34,6 +34,7 @@ class Command(DbopsCommand):
         ("manage.py dbbench analyze --keep -v", "step by step; keep the database for the next run"),
         ("manage.py dbbench analyze --tables 1000 --schemas 50 --partitions 0", "a smaller one"),
         ("manage.py dbbench analyze --database replica --plan", "what would be made on another server"),
+        ("manage.py dbbench slowlog", "what the slow-query log costs a statement that is not slow; makes nothing"),
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -53,23 +54,46 @@ class Command(DbopsCommand):
         analyze.add_argument("--database", metavar="ALIAS", help="make it on the server of this alias; asks first")
         analyze.add_argument("--output", metavar="FILE", type=Path, help="where figures are kept, a line each")
         add_confirmation(analyze)
-        # Django's own option stands before the benchmark's name alone; it may stand after it, as everywhere else.
-        analyze.add_argument(
-            "-v", "--verbosity", type=int, choices=range(4), default=argparse.SUPPRESS, help="see above"
-        )
+        slowlog = actions.add_parser("slowlog", help="SELECT 1 through Django, with the slow-query log and without")
+        slowlog.add_argument("--statements", type=_number(1), default=5000, help="of each kind (default: %(default)s)")
+        slowlog.add_argument("--runs", type=_number(1), default=5, help="how often that is measured (default: 5)")
+        slowlog.add_argument("--database", metavar="ALIAS", help="ask the server of this alias")
+        slowlog.add_argument("--output", metavar="FILE", type=Path, help="where figures are kept, a line each")
+        for benchmark in (analyze, slowlog):
+            # Django's own option stands before the benchmark's name alone; it may stand after it, as everywhere else.
+            benchmark.add_argument(
+                "-v", "--verbosity", type=int, choices=range(4), default=argparse.SUPPRESS, help="see above"
+            )
 
     def run(self, **options: Any) -> Exit:
         if options["database"]:
             check_aliases([options["database"]])
+        return self._slowlog(options) if options["action"] == slow_query_log.NAME else self._analyze(options)
+
+    def _slowlog(self, options: dict[str, Any]) -> Exit:
+        file = _file(options)
+        before = last_kept(file, slow_query_log.NAME, slow_query_log.size(options["statements"]))
+        server = server_of(options["database"]) if options["database"] else embedded_server()
+        with shown_progress("measuring") as shown:
+            figures = slow_query_log.measure(
+                server,
+                statements=options["statements"],
+                runs=options["runs"],
+                step=shown or (lambda _name, _done, _total: None),
+            )
+        keep(figures, file)
+        self.stdout.write(slow_query_log.page(figures, before))
+        self.stdout.write(f"kept in {file}")
+        return Exit.FOUND if any(figures.misses(measure) for measure in slow_query_log.MEASURES) else Exit.FINE
+
+    def _analyze(self, options: dict[str, Any]) -> Exit:
         size = Size(
             tables=options["tables"],
             indexes_per_table=options["indexes_per_table"],
             schemas=options["schemas"],
             partitions=options["partitions"],
         )
-        file: Path = options["output"] or project_directory() / ".dbops" / "benchmarks.jsonl"
-        if options["output"]:
-            check_writable(file)
+        file = _file(options)
         before = last_kept(file, analysis.NAME, asdict(size))
         server = server_of(options["database"]) if options["database"] else embedded_server()
         scratch = Scratch(server, size.database)
@@ -94,6 +118,14 @@ class Command(DbopsCommand):
             made = counted(statements(size), lambda done: step(f"making {scratch.name}", done, size.relations))
             with scratch.filled(made, keep=options["keep"]):
                 return analysis.measure(scratch.server, scratch.name, size, runs=options["runs"], step=step)
+
+
+def _file(options: dict[str, Any]) -> Path:
+    """Return where figures are kept."""
+    file: Path = options["output"] or project_directory() / ".dbops" / "benchmarks.jsonl"
+    if options["output"]:
+        check_writable(file)
+    return file
 
 
 def _plan(scratch: Scratch, size: Size, *, is_kept: bool, keep: bool) -> str:
