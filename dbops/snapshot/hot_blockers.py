@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from dbops.snapshot.activity_rows import StatementActivity
-    from dbops.snapshot.rows import Index, Table
+    from dbops.snapshot.rows import Column, Index, Table
     from dbops.snapshot.schema import Schema
 
 #: From that version on BRIN indexes are left out when it is decided whether an update is HOT.
@@ -73,17 +73,27 @@ class HotBlockers:
     def blocking(self, table: Table) -> Mapping[Index, frozenset[int]]:
         """Return the indexes of a table for which it matters whether an update changes a column, with such columns.
 
-        They are those of its keys, INCLUDE, expressions and predicate. A text that was not read may name any.
+        They are those of its keys, INCLUDE, expressions and predicate. A text that was not read may name any. An index
+        that a partition has for itself counts, with the table's numbers of its columns.
         """
-        found = {index: set(index.columns) - {0} for index in self._schema.indexes_of(table.oid) if self._blocks(index)}
-        for column in self._schema.columns_of(table.oid):
-            texts = set(expressions_over(self._schema, TableColumn(table, column)))
-            for index, numbers in found.items():
-                own = {index.expressions} if index.has_expressions else set()
-                own |= {index.predicate} if index.is_partial else set()
-                if None in own or texts & own:
-                    numbers.add(column.number)
-        return {index: frozenset(numbers) for index, numbers in found.items()}
+        found: dict[Index, frozenset[int]] = {}
+        for leaf in {table.oid: table, **{leaf.oid: leaf for leaf in self._schema.leaves(table)}}.values():
+            for index in self._schema.indexes_of(leaf.oid):
+                if self._blocks(index) and (leaf.oid == table.oid or index.parent_oid is None):
+                    names = {
+                        column.name for column in self._schema.columns_of(leaf.oid) if self._uses(index, leaf, column)
+                    }
+                    columns = (self._schema.column_named(table.oid, name) for name in names)
+                    found[index] = frozenset(column.number for column in columns if column is not None)
+        return found
+
+    def _uses(self, index: Index, table: Table, column: Column) -> bool:
+        if column.number in index.columns:
+            return True
+        own = ({index.expressions} if index.has_expressions else set()) | (
+            {index.predicate} if index.is_partial else set()
+        )
+        return None in own or not own.isdisjoint(expressions_over(self._schema, TableColumn(table, column)))
 
     def often_set(
         self, table: Table, updates: int, *, change_ratio: float

@@ -264,6 +264,12 @@ def test_partitions_are_mended_and_told_as_their_table() -> None:
     assert found.target.name == "public.task"
     assert found.fix is not None
     assert found.fix.sql == ("ALTER TABLE public.task_1 SET (fillfactor = 90);",)
+    own = (a_column(1, "name", table_oid=3), an_index(105, "task_2_name", (1,), table_oid=3))
+    sections, _ = arguments(*parts, *own, table=root, text=CLEAR)
+    (found,) = check(**{**sections, "table_activity": activity})
+    assert isinstance(found, Finding)
+    assert "83% of all set name, of public.task_2_name: room alone" in found.message
+    assert found.fix is None
 
 
 # On real servers.
