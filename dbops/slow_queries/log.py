@@ -26,7 +26,8 @@ logger = logging.getLogger("dbops.slow_query")
 PER_MINUTE: Final = 10
 #: How many statements are told apart for that.
 _MOST_STATEMENTS: Final = 1_000
-#: How much of a text is read, and how much of it is shown: somebody waits meanwhile.
+#: How much of a text is shortened, read and shown: somebody waits meanwhile.
+_MOST_SHORTENED: Final = 200_000
 _MOST_READ: Final = 20_000
 _MOST_SHOWN: Final = 2_000
 _MINUTE_S: Final = 60.0
@@ -95,10 +96,10 @@ class SlowQueryLog:
     ) -> None:
         if is_paused() or getattr(_state, "is_logging", False):
             return  # a handler of this very log may write to the database
-        text = _text_of(statement, context["cursor"])
-        if text.rstrip().endswith(OWN) or _own_tables().search(text):
+        whole = _text_of(statement, context["cursor"])
+        text = without_repetition(whole[:_MOST_SHORTENED])[:_MOST_READ]
+        if whole.endswith(OWN) or _own_tables().search(text):
             return
-        text = without_repetition(text)[:_MOST_READ]
         found, alias = fingerprint(text), context["connection"].alias
         # The server counts no execution that failed, and a cursor's under another statement.
         if self._keep is not None and error is None and not _is_server_side(context["cursor"]):
