@@ -90,9 +90,8 @@ class HotBlockers:
     def _uses(self, index: Index, table: Table, column: Column) -> bool:
         if column.number in index.columns:
             return True
-        own = ({index.expressions} if index.has_expressions else set()) | (
-            {index.predicate} if index.is_partial else set()
-        )
+        texts = ((index.has_expressions, index.expressions), (index.is_partial, index.predicate))
+        own = {text for is_there, text in texts if is_there}
         return None in own or not own.isdisjoint(expressions_over(self._schema, TableColumn(table, column)))
 
     def often_set(
