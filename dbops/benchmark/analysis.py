@@ -19,6 +19,7 @@ from django.conf import ENVIRONMENT_VARIABLE, settings
 
 from dbops import __version__
 from dbops.benchmark.figures import Figures, Measure
+from dbops.benchmark.fresh_look import PROGRAM
 from dbops.benchmark.own_sql import find_psql, recorded_look, run_in_psql, write_script
 from dbops.benchmark.scratch import BenchmarkError
 
@@ -101,8 +102,8 @@ def _fresh_look(dsn: str) -> tuple[float, dict[str, Any]]:
         ENVIRONMENT_VARIABLE: os.environ.get(ENVIRONMENT_VARIABLE) or settings.SETTINGS_MODULE,
     }
     started = time.perf_counter()
-    ended = subprocess.run(
-        (sys.executable, "-m", "dbops.benchmark.fresh_look"),
+    ended = subprocess.run(  # noqa: S603  this interpreter, and a program that is a constant
+        (sys.executable, "-c", PROGRAM),
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -1,4 +1,4 @@
-"""One look in a process of its own, so that its memory and its time are nobody else's: `python -m` runs it.
+"""One look in a process of its own, so that its memory and its time are nobody else's: `python -c PROGRAM` runs it.
 
 The DSN comes in the variable DBOPS_DSN; a line of JSON goes to standard output.
 """
@@ -15,18 +15,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-import django
-
 from dbops.analysis.registry import checks
 from dbops.diagnose import diagnose_dsn
 from dbops.render import text
 
+#: A look needs Django set up before its modules are loaded.
+PROGRAM: Final = "import django; django.setup(); from dbops.benchmark.fresh_look import main; main()"
 _PEAK: Final = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 def main() -> None:
     """Look, render, and say how long each took."""
-    django.setup()
     checks()  # their modules are loaded once in a process, as Django is
     begun: dict[str, float] = {}
 
@@ -67,7 +66,3 @@ def _peak_mib() -> float:
         return int(kept[1]) / 1024
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / 1024**2 if sys.platform == "darwin" else most / 1024
-
-
-if __name__ == "__main__":
-    main()
