@@ -119,7 +119,7 @@ def look_as(faulty: Faulty, check: str, role: str | None) -> Looked:
     return look_over(faulty.database, check, faulty.before, role=role, sections={**GIVEN, **NO_HISTORY, **earlier})
 
 
-def shown(looked: Looked) -> set[tuple[str, str]]:
+def shown(looked: Looked) -> set[tuple[Kind, str]]:
     """What was found, but for the settings of the very role that looked and what it may do."""
     found = {(finding.target.kind, finding.target.name) for finding in looked.findings}
     return found - {(Kind.SETTING, "pg_stat_statements.max")}  # other tests make room in it between two looks

@@ -39,10 +39,8 @@ def unseen(snapshot: Snapshot, section: str) -> set[str]:
         return {rows.reason}
     if section == "indexes":
         return {row.name for row in rows if row.is_being_built is None}
-    if section == "sessions":
-        return {row.account for row in rows if row.is_hidden}
-    if section == "horizon_holders":
-        return {row.name for row in rows if row.is_hidden}
+    if section in {"sessions", "horizon_holders"}:
+        return {row.account if section == "sessions" else row.name for row in rows if row.is_hidden}
     if section == "column_statistics":
         return {row.column for row in rows if not row.is_visible}
     return {row.unseen for row in rows if getattr(row, "unseen", None)}
