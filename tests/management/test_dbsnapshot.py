@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.management import load_command_class
 from django.db import ProgrammingError, connection
+from django.test import override_settings
 
 from dbops.counters.store import points, texts
 from dbops.counters.windows import MADE_FROM_HISTORY, with_history
@@ -182,3 +183,17 @@ def test_all_that_a_history_is_made_of_is_kept() -> None:
 
     needed = {name for needs in MADE_FROM_HISTORY.values() for name in needs}
     assert needed - {"statement_texts", "sessions"} <= set(KEPT)
+
+
+@override_settings(DBOPS={"ENABLED": False})
+def test_switched_off_it_keeps_nothing_and_says_so(
+    dbsnapshot: Callable[..., Ended],
+) -> None:
+    ended = dbsnapshot()
+    assert (ended.code, ended.out) == (0, "")
+    assert 'DBOPS["ENABLED"] is False' in ended.err
+    timer = threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGTERM])
+    timer.start()
+    assert dbsnapshot("--loop", "60").code == 0
+    timer.join()
+    assert not Counters.objects.exists()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 class Command(DbopsCommand):
     help = "Go through the daily, weekly or monthly routine of a database. Changes nothing without --apply."
+    needs_advice = True
     examples = (
         ("manage.py dbmaintain daily", "what is due today, and what is critical"),
         ("manage.py dbmaintain daily --apply --yes", "do it, for cron: VACUUM and ANALYZE of what is due"),

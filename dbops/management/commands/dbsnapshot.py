@@ -34,6 +34,7 @@ _COUNTED: Final = {"table_statistics": "table", "index_statistics": "index", "st
 
 class Command(DbopsCommand):
     help = "Keep the counters of databases, for rates, windows and forecasts, and the findings of a look every hour."
+    needs_advice = True
     examples = (
         ("manage.py dbsnapshot", "once, for cron: every minute, or every ten"),
         ("manage.py dbsnapshot --loop 60", "every minute until it is stopped, for a container or a service"),
@@ -62,14 +63,22 @@ class Command(DbopsCommand):
         if options["look_every"] < 0:
             message = "--look-every cannot be negative"
             raise UsageError(message, hint="a number of seconds, 0 for no looks")
-        look_every = timedelta(seconds=options["look_every"]) if options["look_every"] else None
         interval_s = options["loop"]
-        if interval_s is None:
-            return Exit.worst([self._round(alias, look_every, options["verbosity"]) for alias in aliases])
-        if interval_s < SHORTEST_S:
+        if interval_s is not None and interval_s < SHORTEST_S:
             message = f"--loop {interval_s} is too often"
             raise UsageError(message, hint=f"{SHORTEST_S} seconds at least; 60 is what it is made for")
+        look_every = timedelta(seconds=options["look_every"]) if options["look_every"] else None
+        if interval_s is None:
+            return Exit.worst([self._round(alias, look_every, options["verbosity"]) for alias in aliases])
         self._loop(aliases, interval_s, look_every, options["verbosity"])
+        return Exit.FINE
+
+    def switched_off(self, **options: Any) -> Exit:
+        """Say that nothing is kept; a container that loops stays, as it would only be started again."""
+        self.stderr.write('dbsnapshot: nothing is kept: DBOPS["ENABLED"] is False', lambda text: text)
+        if options["loop"] is not None:
+            with _stopped_by_signals() as stop:
+                stop.wait()
         return Exit.FINE
 
     def _loop(self, aliases: Sequence[str], interval_s: int, look_every: timedelta | None, verbosity: int) -> None:

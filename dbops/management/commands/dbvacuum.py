@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 class Command(DbopsCommand):
     help = "Say which tables need VACUUM or ANALYZE and what holds their dead rows. Changes nothing without --apply."
+    needs_advice = True
     examples = (
         ("manage.py dbvacuum", "what there is to do, worst first"),
         ("manage.py dbvacuum --table shop.Order --table audit.log", "two tables: by model, and by name"),
