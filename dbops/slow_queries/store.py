@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import connections, router, transaction
 from django.db.models import Max
 
+from dbops.conf import query_timeout_ms
 from dbops.models import SlowQueries, SlowQueryProcess
 from dbops.slow_queries.coverage import Run, gap
 from dbops.slow_queries.durations import Durations, Percentile, Unclaimed, merged, p95
@@ -28,7 +29,7 @@ MINUTES_FOR: Final = timedelta(hours=6)
 KEPT_FOR: Final = timedelta(days=42)
 MINUTE_S: Final = 60
 HOUR_S: Final = 3600
-#: How long one of our own statements may take there.
+#: How long one of our own statements may take there, unless DBOPS["QUERY_TIMEOUT_S"] is less.
 _TIMEOUT_MS: Final = 5_000
 #: How many hours are merged at one go: no more than a few are due, unless nobody was there to do it.
 _HOURS_AT_ONCE: Final = 48
@@ -74,9 +75,10 @@ def limited(*, write: bool = False) -> Iterator[str]:
     alias = router.db_for_write(SlowQueries) if write else router.db_for_read(SlowQueries)
     with transaction.atomic(using=alias):
         if connections[alias].vendor == "postgresql":
+            timeout_ms = min(_TIMEOUT_MS, query_timeout_ms())
             with connections[alias].cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {_TIMEOUT_MS}")
-                cursor.execute(f"SET LOCAL lock_timeout = {_TIMEOUT_MS}")
+                cursor.execute(f"SET LOCAL statement_timeout = {timeout_ms}")
+                cursor.execute(f"SET LOCAL lock_timeout = {timeout_ms}")
         yield alias
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_started
 from django.db import connections
 from django.db.backends.signals import connection_created
@@ -46,6 +48,7 @@ def _watch(config: Config) -> None:
     # Nobody else holds them: a signal holds its receivers weakly, unless it is told not to.
     connection_created.connect(attach, weak=False, dispatch_uid=_UID)
     request_started.connect(writer.start, weak=False, dispatch_uid=_UID)
-    for connection in connections.all(initialized_only=True):
-        if connection.connection is not None:
-            attach(connection)
+    with suppress(ImproperlyConfigured):  # DATABASES cannot be used: whoever wants to is told
+        for connection in connections.all(initialized_only=True):
+            if connection.connection is not None:
+                attach(connection)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,8 +118,9 @@ def test_a_p95_is_claimed_for_a_window_that_was_watched() -> None:
 
 
 @pytest.mark.django_db
-def test_our_own_statements_have_limits() -> None:
-    with limited(write=True), connection.cursor() as cursor:
+@pytest.mark.parametrize(("setting", "limit"), [({}, "5s"), ({"QUERY_TIMEOUT_S": 2}, "2s")])
+def test_our_own_statements_have_limits(setting: dict[str, int], limit: str) -> None:
+    with override_settings(DBOPS=setting), limited(write=True), connection.cursor() as cursor:
         for name in ("statement_timeout", "lock_timeout"):
             cursor.execute(f"SHOW {name}")
-            assert cursor.fetchone() == ("5s",)
+            assert cursor.fetchone() == (limit,)
