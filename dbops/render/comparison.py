@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from dbops.render.advice import STYLES
+from dbops.render.json import entry_document
 from dbops.render.page import Page, styled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from dbops.findings.baseline import Entry
     from dbops.findings.comparison import Change, Side
 
 SCHEMA_VERSION: Final = 1
@@ -87,11 +87,11 @@ def _document(change: Change) -> dict[str, Any]:
         "alias": change.database,
         "before": _side(change.before),
         "after": _side(change.after),
-        "new": [_entry(one) for one in change.new],
-        "worse": [_entry(one) | {"was": before.severity} for before, one in change.worse],
-        "better": [_entry(one) | {"was": before.severity} for before, one in change.better],
-        "gone": [_entry(one) for one in change.gone],
-        "same": [_entry(one) for one in change.same],
+        "new": [entry_document(one) for one in change.new],
+        "worse": [entry_document(one) | {"was": before.severity} for before, one in change.worse],
+        "better": [entry_document(one) | {"was": before.severity} for before, one in change.better],
+        "gone": [entry_document(one) for one in change.gone],
+        "same": [entry_document(one) for one in change.same],
     }
 
 
@@ -100,14 +100,4 @@ def _side(side: Side) -> dict[str, Any]:
         "asked_at": side.asked_at.isoformat(),
         "taken_at": side.taken_at.isoformat(),
         "score": side.score,
-    }
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    return {
-        "fingerprint": entry.fingerprint,
-        "check": entry.check,
-        "target": entry.target,
-        "kind": entry.kind,
-        "severity": entry.severity,
     }

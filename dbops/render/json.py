@@ -63,7 +63,7 @@ def report_document(report: Report) -> dict[str, Any]:
         ],
         "findings": [finding_document(finding, report) for finding in report.findings],
         "ignored": [_ignored(ignored, name) for ignored in report.ignored],
-        "gone": [_entry(entry) for entry in report.gone] if report.is_held_against_something else None,
+        "gone": [entry_document(entry) for entry in report.gone] if report.is_held_against_something else None,
         "unseen": list(report.unseen),
     }
 
@@ -78,7 +78,8 @@ def _ignored(ignored: Ignored, database: str) -> dict[str, Any]:
     }
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def entry_document(entry: Entry) -> dict[str, Any]:
+    """Return what is written of a finding that is no longer there, or was at another moment."""
     return {
         "fingerprint": entry.fingerprint,
         "check": entry.check,
