@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: The oldest version of the extension that has all the columns: PostgreSQL 14's.
 _OLDEST: Final = (1, 9)
 #: What Django asks of the tables in which dbops keeps what it knows is dbops' own doing, and has no mark.
-_OWN_TABLE: Final = re.compile(r'"dbops_(?:counters|statement|look|finding)"')
+_OWN_TABLE: Final = re.compile(r'"dbops_(?:counters|statement|look|finding|episode|slowqueries|slowqueryprocess)"')
 
 
 def read_statement_tracking(session: Session, seen: Mapping[str, Any]) -> Section:

@@ -27,8 +27,9 @@ def with_percentiles(
     ranked = tuple(ranked)
     if alias is None:
         return ranked
-    if window.breaks:
-        return tuple(replace(one, p95_unknown="the server was restarted or reset within the window") for one in ranked)
+    if window.breaks or window.is_lower_bound:
+        why = "the server was restarted or reset" if window.breaks else "statements were dropped to make room"
+        return tuple(replace(one, p95_unknown=f"{why} within the window") for one in ranked)
     try:
         logged = slow_durations(alias, window.started_at, window.ended_at)
     except Error:  # no log is kept, as p95_unknown says already
