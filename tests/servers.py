@@ -129,7 +129,8 @@ class Servers:
             directory = self.directory / name
             directory.mkdir(mode=0o755)
             # Healthy in the eyes of the checks, so not with fsync off; no test waits for the disk all the same.
-            settings = {"synchronous_commit": "off"}
+            # Room for the statements of all tests: those of one must not be dropped for those of another.
+            settings = {"synchronous_commit": "off", "pg_stat_statements.max": "50000"}
             cluster = Cluster(directory / "data", directory / "socket", settings, prepare=provision)
             self._guard(cluster, directory)
             try:

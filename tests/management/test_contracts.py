@@ -100,7 +100,7 @@ def test_the_setting_that_is_shown_is_accepted() -> None:
 
     assert problems == []
     assert found.disabled == {"unlogged_table"}
-    assert found.thresholds == {"exhausted_sequence": {"used_ratio": 0.7}}
+    assert found.thresholds == {"exhausted_sequence": {"used_ratio": 0.7}, "slow_query": {"mean_ms": 100}}
 
 
 def test_the_points_are_those_that_are_taken() -> None:
