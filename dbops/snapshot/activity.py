@@ -152,7 +152,8 @@ class _Windowed:
         now = _Moment(seen[0].observed_at, epoch, lambda sections: {name: snapshot.section(name) for name in sections})
         moments = sorted((one for one in earlier if one.at < now.at), key=lambda one: one.at)
         if moments:
-            runs = tuple(run for run in _runs([*moments, now]) if len(run) > 1)
+            # What another server or database counted is of other tables, even where their oids are the same.
+            runs = tuple(run for run in _runs([*moments, now]) if len(run) > 1 and run[0].epoch.is_of(epoch))
             return cls(runs, "history") if runs else Unavailable(BEGAN_ANEW)
         since = epoch.counted_since
         if since is None or since >= now.at or (source == "pg_stat_database" and outlives(snapshot.sections, since)):

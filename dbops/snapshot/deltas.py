@@ -56,6 +56,10 @@ class Epoch:
     started_at: datetime
     resets: tuple[datetime | None, ...]
 
+    def is_of(self, other: Epoch) -> bool:
+        """Return whether it is of the same database of the same server, or of one that was copied byte by byte."""
+        return (self.system, self.database) == (other.system, other.database)
+
     @property
     def counted_since(self) -> datetime | None:
         """The last reset that the server tells of, None where nobody ever reset: then nobody knows."""

@@ -291,3 +291,12 @@ def test_dropped_statements_make_their_window_a_lower_bound_and_no_other() -> No
         assert only(snapshot, "statement_window").is_lower_bound
         assert not only(snapshot, "window").is_lower_bound
     assert not only(look(point(5, 10, deallocations=3), deallocations=3), "statement_window").is_lower_bound
+
+
+def test_what_another_server_counted_twice_is_no_part_of_a_window() -> None:
+    """As before an upgrade by dump and restore: its table 1 was another table."""
+    other: dict[str, Any] = {"system_identifier": 2}
+    snapshot = look(point(10, 10, **other), point(8, 500, **other), point(3, 30))
+    assert numbers(snapshot) == (70, 70, 70, 70)
+    assert only(snapshot, "window").started_at == NOON - 3 * HOUR
+    assert_unavailable(look(point(10, 10, **other), point(8, 500, **other)), TABLES, BEGAN_ANEW)
