@@ -96,6 +96,8 @@ def _add_report(page: Page, report: Report, verbosity: int, *, is_alarm: bool) -
     advice = Advice(page, report, verbosity=verbosity)
     for block in blocks(shown):
         advice.block(block)
+    if others and not is_alarm and verbosity < 2:
+        page.line(f"{plural(len(others), 'remark')} on tables of contrib or third-party apps: -v", indent=4)
     unseen = gaps(report)
     told = [gap for gap in unseen if gap.is_failure] if is_alarm and verbosity < 2 else unseen
     for gap in told:
