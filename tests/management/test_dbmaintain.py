@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from dbops.maintenance.vacuum_look import look
 from dbops.maintenance.vacuum_run import Limits, opened_run
 from dbops.sources import connect_dsn
 from tests.maintenance.dead_rows import plant
+from tests.render.schemas import valid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ def dead_rows(database: Database, table: str) -> int:
 
 
 def steps(ended: Ended) -> dict[str, Any]:
-    [found] = json.loads(ended.out)["rounds"]
+    [found] = valid("dbmaintain", ended.out)["rounds"]
     return {step["name"]: step for step in found["steps"]}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from django.core.management import load_command_class
 from psycopg import sql
 
 from tests.maintenance.dead_rows import plant
+from tests.render.schemas import valid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ def test_the_json_has_every_number(database: Database, dbvacuum: Run, tmp_path: 
     ended = dbvacuum("--dsn", database.dsn, "--format", "json", "--output", file)
 
     assert (ended.code, ended.out) == (0, "")
-    document: dict[str, Any] = json.loads(file.read_text())
+    document: dict[str, Any] = valid("dbvacuum", file.read_text())
     assert (document["schema"], document["tool"]["name"]) == (1, "dbops")
     [found] = document["databases"]
     assert found["target"]["alias"] is None
@@ -204,7 +204,7 @@ def test_the_json_of_what_was_done_is_all_of_standard_output(database: Database,
 
     ended = dbvacuum("--dsn", database.dsn, "--apply", "--yes", "--format", "json")
 
-    [found] = json.loads(ended.out)["databases"]
+    [found] = valid("dbvacuum", ended.out)["databases"]
     [result] = found["results"]
     assert (result["outcome"], result["dead_rows_before"], result["dead_rows_after"]) == ("done", 400, 0)
     assert "VACUUM (ANALYZE) public.task;" in ended.err
