@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def shown(report: Report, *, verbosity: int = 1) -> str:
     step = Step(name="indexes", state=State.DONE, note="2 findings", report=report)
-    return render_rounds([Round(alias="default", name="shop", routine=Routine.WEEKLY, steps=[step])], verbosity=verbosity)
+    return render_rounds(
+        [Round(alias="default", name="shop", routine=Routine.WEEKLY, steps=[step])], verbosity=verbosity
+    )
 
 
 def test_what_is_other_peoples_to_mend_is_counted_and_shown_when_asked() -> None:
