@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What was kept in one round: rows by section, why a section was not read, and whether there was a whole look."""
+    """What was kept in one round: rows by section, why a section was not read, and the whole look, if it was due."""
 
     counted: Mapping[str, int]
     unread: tuple[str, ...]
     interrupted: str | None
-    has_looked: bool
+    look: Look | None
 
 
 def age_of_last(alias: str) -> timedelta | None:
@@ -47,16 +47,15 @@ def take_round(alias: str, *, look_every: timedelta | None) -> Round:
         counted={name: len(section) for name, section in snapshot.sections.items() if isinstance(section, tuple)},
         unread=tuple(sorted(unread)),
         interrupted=snapshot.interrupted,
-        has_looked=look_every is not None and _look(alias, look_every),
+        look=None if look_every is None else _look(alias, look_every),
     )
 
 
-def _look(alias: str, every: timedelta) -> bool:
+def _look(alias: str, every: timedelta) -> Look | None:
     last = Look.objects.filter(alias=alias).order_by("-started_at").values_list("started_at", flat=True).first()
     if last is not None and timezone.now() - last < every:
-        return False
+        return None
     look = claim(alias)
-    if look is None:
-        return False
-    take(look)
-    return True
+    if look is not None:
+        take(look)
+    return look

@@ -20,7 +20,8 @@ from django.test import override_settings
 from dbops.counters.store import points, texts
 from dbops.counters.windows import MADE_FROM_HISTORY, with_history
 from dbops.diagnose import diagnose_alias
-from dbops.history import recorder
+from dbops.errors import DbopsError
+from dbops.history import looks, recorder
 from dbops.models import Counters, Look, Statement
 from tests.looking import snapshot_of
 from tests.windows import flush
@@ -197,3 +198,18 @@ def test_switched_off_it_keeps_nothing_and_says_so(
     assert dbsnapshot("--loop", "60").code == 0
     timer.join()
     assert not Counters.objects.exists()
+
+
+@ONE_VERSION
+def test_a_look_that_came_to_nothing_is_no_whole_look(
+    database: Database, shop: str, dbsnapshot: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise DbopsError("gone meanwhile")
+
+    monkeypatch.setattr(looks, "diagnose_alias", fail)
+    ended = dbsnapshot("--database", shop)
+    assert ended.code == 2
+    assert "a whole look" not in ended.out
+    assert "the look at shop came to nothing: gone meanwhile" in ended.err
+    assert Counters.objects.count() == 1

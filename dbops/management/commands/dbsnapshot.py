@@ -122,12 +122,14 @@ class Command(DbopsCommand):
             for reason in kept.unread:
                 self.stdout.write(f"  not kept: {reason}")
         self.stdout.flush()
+        if kept.look is not None and kept.look.error:
+            return self.complain(f"the look at {alias} came to nothing: {kept.look.error}")
         return Exit.FINE
 
 
 def _said(kept: Round) -> str:
     counted = [plural(kept.counted[name], what) for name, what in _COUNTED.items() if name in kept.counted]
-    return ", ".join([*counted, *(["a whole look"] if kept.has_looked else [])]) or "nothing was kept"
+    return ", ".join([*counted, *(["a whole look"] if kept.look and not kept.look.error else [])]) or "nothing was kept"
 
 
 @contextmanager
